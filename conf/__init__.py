@@ -1,0 +1,1 @@
+"""Files a user may edit; travels in the wheel as sparksweep.conf."""

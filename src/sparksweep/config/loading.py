@@ -1,0 +1,190 @@
+"""From YAML text and ``--set`` to an experiment, with every problem listed at once."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from sparksweep.config.experiment import DataSettings, Experiment, FeatureSettings, SearchSettings
+from sparksweep.config.yaml_text import parse_value, parse_yaml
+from sparksweep.errors import ConfigError
+
+__all__ = ["Check", "nearest", "parse_experiment"]
+
+# Looks at one valid section and yields what is wrong with it as "key: message".
+Check = Callable[[Any], Iterable[str]]
+
+SECTIONS: Mapping[str, type[BaseModel]] = {
+    "data": DataSettings,
+    "features": FeatureSettings,
+    "search": SearchSettings,
+}
+
+
+def parse_experiment(
+    text: str, origin: str, overrides: Sequence[str] = (), checks: Mapping[str, Sequence[Check]] | None = None
+) -> Experiment:
+    """Return the experiment that `text` describes.
+
+    Parameters
+    ----------
+    text : str
+        YAML with the sections data, features, search and spark.
+    origin : str
+        Path or URI of the text, for messages and for the experiment's name.
+    overrides : sequence of str
+        ``KEY=VALUE`` each, KEY dotted (``search.param_grid.max_depth``), VALUE in YAML.
+    checks : mapping of str to sequence of callable, optional
+        By section: further checks for a section of the right form.
+
+    Raises
+    ------
+    ConfigError
+        Holds a line for each problem: origin, key, the value found and what is allowed.
+    """
+    settings = parse_yaml(text, origin)
+    if not isinstance(settings, dict):
+        raise ConfigError([f"{origin}: must be a mapping with the sections {', '.join(SECTIONS)} and spark"])
+    for override in overrides:
+        _apply(settings, override)
+    problems = [f"{origin}: {problem}" for problem in _unknown_sections(settings)]
+    sections: dict[str, Any] = {}
+    for name, model in SECTIONS.items():
+        found, wrong = _section(settings, name, model)
+        if found is not None:
+            wrong = [f"{name}.{line}" for check in (checks or {}).get(name, ()) for line in check(found)]
+            sections[name] = found
+        problems += [f"{origin}: {line}" for line in wrong]
+    spark, wrong = _spark_settings(settings.get("spark"))
+    problems += [f"{origin}: {line}" for line in wrong]
+    if problems:
+        raise ConfigError(problems)
+    return Experiment(name=PurePosixPath(origin).stem, spark=spark, **sections)
+
+
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """Return ``"; did you mean 'x'?"`` for the known name most like `name`, or the empty text."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _apply(settings: dict[str, Any], override: str) -> None:
+    """Set one dotted key; what follows ``spark.`` is one name, since Spark's own names hold dots."""
+    key, equals, value = override.partition("=")
+    path = key.strip().split(".")
+    if not equals or not all(path):
+        raise ConfigError([f"--set {override}: must be KEY=VALUE, for example search.cv=3"])
+    if path[0] == "spark":
+        path = ["spark", ".".join(path[1:])]
+    place: Any = settings
+    for name in path[:-1]:
+        place = place.setdefault(name, {}) if isinstance(place, dict) else None
+    if not isinstance(place, dict):
+        raise ConfigError([f"--set {override}: {'.'.join(path[:-1])} is not a mapping, so it has no key {path[-1]!r}"])
+    place[path[-1]] = parse_value(value, override)
+
+
+def _unknown_sections(settings: Mapping[Any, Any]) -> list[str]:
+    known = [*SECTIONS, "spark"]
+    return [
+        f"{name}: unknown section{nearest(str(name), known)} (known: {', '.join(known)})"
+        for name in settings
+        if name not in known
+    ]
+
+
+def _section(settings: Mapping[str, Any], name: str, model: type[BaseModel]) -> tuple[BaseModel | None, list[str]]:
+    """Return one section, or what is wrong with it."""
+    given = settings.get(name)
+    if given is None and name == "features" and _is_matrix_already(settings):
+        given = {"sets": ["imported"], "name": "imported"}
+    if not isinstance(given, dict):
+        what = "is missing" if given is None else f"must be a mapping, got {given!r}"
+        return None, [f"{name}: {what} (keys: {', '.join(model.model_fields)})"]
+    try:
+        return model.model_validate(copy.deepcopy(given)), []
+    except ValidationError as error:
+        return None, [_problem(name, model, found) for found in _each_once(error.errors())]
+
+
+def _is_matrix_already(settings: Mapping[str, Any]) -> bool:
+    data = settings.get("data")
+    return isinstance(data, dict) and data.get("format", "talkingdata") != "talkingdata"
+
+
+def _each_once(errors: Iterable[Any]) -> list[Any]:
+    """Keep one error a key: pydantic reports one for each type of a union."""
+    by_key: dict[tuple[Any, ...], list[Any]] = {}
+    for error in errors:
+        by_key.setdefault(tuple(error["loc"][:1]), []).append(error)
+    chosen = []
+    for found in by_key.values():
+        unknown = [error for error in found if error["type"] == "extra_forbidden"]
+        chosen += unknown or [max(found, key=lambda error: (error["type"] == "value_error", len(error["loc"])))]
+    return chosen
+
+
+ALLOWED = {
+    "param_grid": "a mapping of parameter names to lists of values, or a list of such mappings",
+    "cv": "a number of folds, 'folds', or a mapping {splitter: dotted name, its arguments}",
+    "refit": "true, false or the name of a scorer",
+    "error_score": "'raise' or a number",
+    "scoring": "the name of a scorer or a list of them",
+}
+
+
+def _problem(section: str, model: type[BaseModel], error: Any) -> str:
+    """Word one of pydantic's findings: key, what is wrong, the value."""
+    names = [str(part) for part in error["loc"]]
+    key = ".".join([section, *names[:1]])
+    if error["type"] == "extra_forbidden":
+        known = list(model.model_fields)
+        return f"{key}: unknown key{nearest(names[0], known)} (known: {', '.join(known)})"
+    if error["type"] == "missing" and len(names) == 1:
+        return f"{key}: is missing"
+    if error["type"] == "value_error":
+        return f"{key}: {error['ctx']['error']}" if names else f"{section}: {error['ctx']['error']}"
+    deeper = ".".join([section, *(name for name in names if not _is_type_name(name))])
+    wanted = ALLOWED.get(names[0]) if names else None
+    if error["type"] == "list_type" and names[0] == "param_grid" and not isinstance(error["input"], dict):
+        wanted = f"a list of values, such as [{error['input']}]"
+    message = f"must be {wanted}" if wanted else error["msg"][0].lower() + error["msg"][1:]
+    return f"{deeper}: {message}, got {error['input']!r}"
+
+
+def _is_type_name(part: str) -> bool:
+    """Tell the parts that pydantic adds to a location for the types of a union."""
+    return part.startswith(("dict[", "list[", "literal[")) or part in {
+        "int",
+        "str",
+        "float",
+        "bool",
+        "SplitterSettings",
+    }
+
+
+def _spark_settings(given: Any, prefix: str = "spark") -> tuple[dict[str, str], list[str]]:
+    """Flatten the spark section to Spark's own full names and texts."""
+    if given is None:
+        return {}, []
+    if not isinstance(given, dict):
+        return {}, [f"{prefix}: must be a mapping of Spark's settings, such as driver.memory: 2g; got {given!r}"]
+    flat: dict[str, str] = {}
+    problems: list[str] = []
+    for name, value in given.items():
+        key = f"{prefix}.{name}"
+        if isinstance(value, dict):
+            deeper, wrong = _spark_settings(value, key)
+            flat.update(deeper)
+            problems += wrong
+        elif value is None or isinstance(value, list) or (isinstance(value, float) and math.isnan(value)):
+            problems.append(f"{key}: must be a text, a number or true / false, got {value!r}")
+        else:
+            flat[key] = str(value).lower() if isinstance(value, bool) else str(value)
+    return flat, problems

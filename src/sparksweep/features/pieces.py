@@ -1,0 +1,85 @@
+"""The pieces feature sets are made of: one-hot, share, bag, and the words of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from sparksweep.features.counting import Counts, in_one_partition
+from sparksweep.features.sets import KEY, FeatureSet
+
+__all__ = ["bag", "one_hot", "share", "words"]
+
+
+def one_hot(name: str, frame: DataFrame, key: str) -> FeatureSet:
+    """Return the set with a 1 in the column of the row's key.
+
+    Parameters
+    ----------
+    name : str
+        Of the set.
+    frame : DataFrame
+        ``row`` and `key`, each row at most once; a null key is none.
+    key : str
+        The column that names the matrix's columns, byte for byte.
+    """
+    named_df = frame.select("row", key).where(F.col(key).isNotNull())
+    one = F.lit(1).cast("bigint")
+    counts_df = named_df.select("row", key, one.alias("n"), one.alias("total"))
+    return bag(name, Counts(counts_df, key, in_one_partition(named_df.select(key).distinct())), key)
+
+
+def share(
+    name: str,
+    counts: Counts,
+    key: str,
+    through: DataFrame | None = None,
+    keys: Mapping[int, str] | None = None,
+) -> FeatureSet:
+    """Return the set with the share of the row's things that have a key: count / total, in float64, kept as float32.
+
+    Parameters
+    ----------
+    name : str
+        Of the set.
+    counts : Counts
+        What each row has.
+    key : str
+        The column that names the matrix's columns: ``counts.by``, or one of `through`.
+    through : DataFrame, optional
+        ``counts.by`` and `key`: which keys a counted thing has, none, one or several.
+    keys : mapping of int to str, optional
+        All keys there are with their texts; default are those that are met.
+    """
+    return FeatureSet(name, counts, _members(counts, key, through), True, keys)
+
+
+def bag(
+    name: str,
+    counts: Counts,
+    key: str,
+    through: DataFrame | None = None,
+    keys: Mapping[int, str] | None = None,
+) -> FeatureSet:
+    """Return the set with a 1 for each key that one of the row's things has; parameters are those of `share`."""
+    return FeatureSet(name, counts, _members(counts, key, through), False, keys)
+
+
+def words(frame: DataFrame, text: str, word: str = "word") -> DataFrame:
+    """Return the frame with the words of a text, one a line as column `word`, in place of the text.
+
+    Words are what stands between spaces; an empty text has none.
+    """
+    others = [column for column in frame.columns if column != text]
+    split_df = frame.select(*others, F.explode(F.split(F.col(text), " +")).alias(word))
+    return split_df.where(F.col(word) != "").distinct()
+
+
+def _members(counts: Counts, key: str, through: DataFrame | None) -> DataFrame:
+    if through is None:
+        return counts.shown.select(counts.by, F.col(key).alias(KEY))
+    # Only what is met makes a column, so things that no row has are left out here.
+    met_df = through.join(F.broadcast(counts.shown), on=counts.by, how="left_semi")
+    return met_df.select(counts.by, F.col(key).alias(KEY)).distinct()

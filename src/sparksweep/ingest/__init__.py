@@ -1,0 +1,17 @@
+"""Raw zips to typed Parquet tables; knows schemas, not any one data set."""
+
+from sparksweep.ingest.report import IngestReport, TableReport, read_report
+from sparksweep.ingest.schema import LINE, Column, TableSchema
+from sparksweep.ingest.tables import ingest_tables, read_tables, source_fingerprint
+
+__all__ = [
+    "LINE",
+    "Column",
+    "IngestReport",
+    "TableReport",
+    "TableSchema",
+    "ingest_tables",
+    "read_report",
+    "read_tables",
+    "source_fingerprint",
+]

@@ -1,0 +1,172 @@
+"""Why a file could not be read: the slow second look, row by row, that names line, column and value.
+
+The fast reader only says that a block of rows is wrong. This one starts where the good rows ended.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import IO
+
+from sparksweep.errors import DataError
+from sparksweep.ingest.archive import MemberStream, open_member
+from sparksweep.ingest.schema import Column, ColumnType, TableSchema
+
+__all__ = ["TIMESTAMP_LENGTH", "check_quotes", "explain_failure"]
+
+TIMESTAMP_LENGTH = len("2016-05-01 00:55:25")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d")
+_WHOLE_NUMBER = re.compile(r"[ \t]*-?\d+[ \t]*")
+_SHOWN = 60
+
+
+def explain_failure(uri: str, schema: TableSchema, good_rows: int, reason: str) -> DataError:
+    """Return the error that tells a user what is wrong with a table's file.
+
+    Parameters
+    ----------
+    uri : str
+        The archive.
+    schema : TableSchema
+        What it should hold.
+    good_rows : int
+        Rows that were read before the failure.
+    reason : str
+        The fast reader's own words, for what this look does not find.
+
+    Returns
+    -------
+    DataError
+        To be raised; an ArchiveError when the zip's data does not fit its checksum.
+
+    Raises
+    ------
+    ArchiveError
+        The zip is damaged, which explains everything else.
+    """
+    _check_whole(uri, schema)
+    with open_member(uri, schema) as stream:
+        text = _text(stream)
+        try:
+            problem = _header_problem(text, schema) or _row_problem(text, schema, good_rows)
+        except csv.Error as error:
+            problem = f"not a CSV file: {error}"
+    return DataError(f"{uri}: {problem or f'after data line {good_rows}: {reason}'}")
+
+
+def check_quotes(uri: str, schema: TableSchema) -> None:
+    """Look for a quoted text that does not end, by a slow look at the whole file.
+
+    Raises
+    ------
+    DataError
+        There is one; its line is named.
+    """
+    line = 0
+    with open_member(uri, schema) as stream:
+        try:
+            for line, _ in enumerate(_rows(_text(stream), strict=True)):  # noqa: B007  # line 0 is the header
+                pass
+        except csv.Error as error:
+            where = f"{uri}: data line {line + 1}"
+            raise DataError(f"{where}: a quoted text does not end ({error}); close the quote") from error
+
+
+def _check_whole(uri: str, schema: TableSchema) -> None:
+    with open_member(uri, schema) as stream:
+        while stream.read(1 << 20):
+            pass
+
+
+def _header_problem(text: IO[str], schema: TableSchema) -> str | None:
+    header = next(csv.reader([text.readline()]), [])
+    if header == schema.column_names:
+        return None
+    if not header:
+        return f"{schema.member} is empty; its first line must be {','.join(schema.column_names)}"
+    missing = [name for name in schema.column_names if name not in header]
+    extra = [name for name in header if name not in schema.column_names]
+    parts = [f"without {', '.join(missing)}"] if missing else []
+    parts += [f"with unknown {', '.join(map(_shown, extra))}"] if extra else []
+    found = "; ".join(parts) or f"in another order or doubled: {', '.join(header)}"
+    return f"columns of {schema.member} are {found}; expected {','.join(schema.column_names)}"
+
+
+def _row_problem(text: IO[str], schema: TableSchema, good_rows: int) -> str | None:
+    for line, row in islice(enumerate(_rows(text), start=1), good_rows, None):
+        if len(row) != len(schema.columns):
+            return f"data line {line}: {len(row)} fields, expected {len(schema.columns)} ({_shown(','.join(row))})"
+        for column, value in zip(schema.columns, row, strict=True):
+            problem = _value_problem(column, value)
+            if problem:
+                return f"data line {line}, column {column.name}: {_shown(value)} {problem}"
+    return None
+
+
+def _text(stream: MemberStream) -> IO[str]:
+    # Bytes that are no UTF-8 become lone surrogates, which `_problem_of_text` finds.
+    return io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _rows(text: IO[str], strict: bool = False) -> Iterator[Sequence[str]]:
+    # Like the fast reader, which passes over blank lines.
+    return (row for row in csv.reader(text, strict=strict) if row)
+
+
+def _value_problem(column: Column, value: str) -> str | None:
+    if value == "" and column.type != "string":
+        return None if column.nullable else f"is empty; every row needs a value ({column.type})"
+    return _PROBLEMS[column.type](value)
+
+
+def _problem_of_integer(bits: int) -> Callable[[str], str | None]:
+    def problem(value: str) -> str | None:
+        if not _WHOLE_NUMBER.fullmatch(value):
+            return f"is not a whole number (int{bits})"
+        fits = -(1 << (bits - 1)) <= int(value) < 1 << (bits - 1)
+        return None if fits else f"does not fit in {bits} bits (int{bits})"
+
+    return problem
+
+
+def _problem_of_float(value: str) -> str | None:
+    try:
+        float(value)
+    except ValueError:
+        return "is not a number (float64)"
+    return None
+
+
+def _problem_of_timestamp(value: str) -> str | None:
+    try:
+        good = _TIMESTAMP.fullmatch(value) and datetime.datetime.fromisoformat(value)
+    except ValueError:
+        good = None
+    return None if good else "is not a time of the form YYYY-MM-DD hh:mm:ss"
+
+
+def _problem_of_text(value: str) -> str | None:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return "is not UTF-8; save the file in that encoding"
+    return None
+
+
+_PROBLEMS: Mapping[ColumnType, Callable[[str], str | None]] = {
+    "int8": _problem_of_integer(8),
+    "int32": _problem_of_integer(32),
+    "int64": _problem_of_integer(64),
+    "float64": _problem_of_float,
+    "string": _problem_of_text,
+    "timestamp": _problem_of_timestamp,
+}
+
+
+def _shown(value: str) -> str:
+    return repr(value if len(value) <= _SHOWN else f"{value[:_SHOWN]}...")

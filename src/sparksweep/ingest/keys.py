@@ -1,0 +1,136 @@
+"""Are keys unique? Proved while rows stream by where the file's order allows it, else looked up by Spark.
+
+Logs are mostly written in the order of their key. Then equal keys would be neighbours, and a look at each batch is
+enough; only a file in another order, or with a repeated key, costs a shuffle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from sparksweep.ingest.schema import LINE
+
+__all__ = ["RepeatedKeys", "RisingKeys", "find_common_key", "find_repeated_keys"]
+
+Integers = npt.NDArray[np.int64]
+# An odd constant whose multiples lie evenly spread over 64 bits (2**64 / golden ratio), as int64.
+_SPREAD = np.int64(-7046029254386353131)
+_LINES_SHOWN = 3
+
+
+class RisingKeys:
+    """Watches the batches of one table; ``proved`` says at the end that no key has occurred twice.
+
+    The first key column must never fall. Rows with one value of it are then neighbours, so that a repeated key can only
+    be among them. Keys of several columns are compared by a 64-bit digest: two keys of one digest, like a column that
+    falls, is of text or has nulls, leave the question open (`find_repeated_keys` answers it), never wrongly settled.
+
+    Parameters
+    ----------
+    key : sequence of str
+        Names of the key's columns.
+    """
+
+    def __init__(self, key: Sequence[str]) -> None:
+        self._key = tuple(key)
+        self._open = np.empty(0, np.int64)  # digests of the last value's rows: more of them may come
+        self._last: int | None = None
+        self._in_doubt = not key
+
+    def feed(self, batch: pa.RecordBatch) -> None:
+        """Take the next rows (at least one)."""
+        if self._in_doubt:
+            return
+        columns = [batch.column(name) for name in self._key]
+        if any(column.null_count or not pa.types.is_integer(column.type) for column in columns):
+            self._in_doubt = True
+            return
+        self._take([column.to_numpy().astype(np.int64, copy=False) for column in columns])
+
+    def proved(self) -> bool:
+        """Return whether all keys up to now are known to be different."""
+        return not self._in_doubt and not _has_repeat(self._open)
+
+    def _take(self, columns: list[Integers]) -> None:
+        first = columns[0]
+        falls = bool((first[1:] < first[:-1]).any()) or (self._last is not None and int(first[0]) < self._last)
+        digests = np.concatenate([self._open, _digest(columns)])
+        start_of_last = int(np.searchsorted(first, first[-1])) + (len(digests) - len(first))
+        if start_of_last == len(self._open) and self._last == int(first[-1]):
+            start_of_last = 0
+        self._in_doubt = falls or _has_repeat(digests[:start_of_last])
+        self._open, self._last = digests[start_of_last:], int(first[-1])
+
+
+def _digest(columns: list[Integers]) -> Integers:
+    digest = columns[0]
+    with np.errstate(over="ignore"):
+        for column in columns[1:]:
+            digest = digest * _SPREAD + column
+    return digest
+
+
+def _has_repeat(digests: Integers) -> bool:
+    if not (digests[1:] <= digests[:-1]).any():
+        return False
+    ordered = np.sort(digests)
+    return bool((ordered[1:] == ordered[:-1]).any())
+
+
+@dataclass(frozen=True)
+class RepeatedKeys:
+    """What is said of keys on several lines.
+
+    Attributes
+    ----------
+    n_keys : int
+        Number of keys that occur more than once.
+    first : dict of str to object
+        The one that occurs first in the file.
+    lines : tuple of int
+        Its first lines.
+    """
+
+    n_keys: int
+    first: dict[str, object]
+    lines: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """Return for example ``event_id 7 on data lines 3, 9``."""
+        return f"{describe_key(self.first)} on data lines {', '.join(map(str, self.lines))}"
+
+
+def describe_key(key: dict[str, object]) -> str:
+    """Return ``event_id 7, app_id -5``."""
+    return ", ".join(f"{name} {value}" for name, value in key.items())
+
+
+def find_repeated_keys(table_df: DataFrame, key: Sequence[str]) -> RepeatedKeys | None:
+    """Return the keys that stand on several lines of a table, None when there are none."""
+    repeated_df = table_df.groupBy(*key).agg(F.count("*").alias("n_rows"), F.min(LINE).alias(LINE)).where("n_rows > 1")
+    summary = repeated_df.agg(F.count("*").alias("n_keys"), F.min(F.struct(LINE, *key)).alias("first")).first()
+    if summary is None or summary["n_keys"] == 0:
+        return None
+    first = {name: summary["first"][name] for name in key}
+    same_key = reduce(and_, (F.col(name).eqNullSafe(F.lit(value)) for name, value in first.items()))
+    lines_df = table_df.where(same_key).select(LINE).orderBy(LINE).limit(_LINES_SHOWN)
+    return RepeatedKeys(summary["n_keys"], first, tuple(row[LINE] for row in lines_df.collect()))
+
+
+def find_common_key(
+    table_df: DataFrame, other_df: DataFrame, key: Sequence[str]
+) -> tuple[dict[str, object], int, int] | None:
+    """Return the first key of a table that another one has too, with its line in each, or None."""
+    other_df = other_df.select(*key, F.col(LINE).alias("other"))
+    both_df = table_df.select(*key, LINE).join(other_df, on=list(key), how="inner")
+    first = both_df.agg(F.min(F.struct(LINE, "other", *key)).alias("first")).collect()[0]["first"]
+    return None if first is None else ({name: first[name] for name in key}, first[LINE], first["other"])

@@ -1,0 +1,116 @@
+"""From an archive to typed Arrow batches: inflated, parsed and numbered as a stream, a few MB at a time.
+
+No Spark in here: an executor calls it, and so can a test.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from sparksweep.errors import DataError
+from sparksweep.ingest.archive import open_member
+from sparksweep.ingest.diagnosis import TIMESTAMP_LENGTH, check_quotes, explain_failure
+from sparksweep.ingest.schema import ARROW_TYPES, TableSchema
+
+__all__ = ["read_rows"]
+
+# One block of text is parsed at a time; a row must fit in it.
+_BLOCK_BYTES = 4 << 20
+
+
+def read_rows(uri: str, schema: TableSchema) -> Iterator[pa.RecordBatch]:
+    """Read a table's archive, typed and with ``line``.
+
+    Parameters
+    ----------
+    uri : str
+        The archive.
+    schema : TableSchema
+        What it must hold.
+
+    Yields
+    ------
+    pyarrow.RecordBatch
+        Columns of ``schema.arrow_schema()``, rows in the order of the file.
+
+    Raises
+    ------
+    ArchiveError
+        The zip breaks a rule or is damaged.
+    DataError
+        The columns are others, a row does not fit (named by data line, column and value), or there is none.
+    """
+    n_rows = 0
+    try:
+        for batch in _parsed(uri, schema):
+            yield _with_line(batch, schema, n_rows)
+            n_rows += batch.num_rows
+    except (pa.ArrowException, _Unfit) as error:
+        raise explain_failure(uri, schema, n_rows, str(error)) from error
+    if n_rows == 0:
+        raise DataError(f"{uri}: {schema.member} has a header and no row; the table cannot be empty")
+
+
+class _Unfit(Exception):
+    """What was parsed well is not what the schema says."""
+
+
+def _parsed(uri: str, schema: TableSchema) -> Iterator[pa.RecordBatch]:
+    with open_member(uri, schema) as stream, _open_csv(stream, schema) as reader:
+        if reader.schema.names != schema.column_names:
+            raise _Unfit("the columns are others")
+        for batch in reader:
+            if batch.num_rows:
+                yield _typed(batch, schema)
+        if stream.n_quotes % 2:
+            # Of a quote that is never closed the fast reader says nothing: it takes the rest of the file for one text.
+            check_quotes(uri, schema)
+
+
+def _open_csv(stream: io.RawIOBase, schema: TableSchema) -> pa_csv.CSVStreamingReader:
+    has_text = any(column.type == "string" for column in schema.columns)
+    return pa_csv.open_csv(
+        stream,
+        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=has_text),
+        convert_options=pa_csv.ConvertOptions(
+            column_types={column.name: _parsed_type(ARROW_TYPES[column.type]) for column in schema.columns},
+            null_values=[""],
+            strings_can_be_null=False,
+        ),
+    )
+
+
+def _parsed_type(kind: pa.DataType) -> pa.DataType:
+    # Arrow's own forms of a time are too many (a date alone would be midnight); `_timestamps` is strict.
+    return pa.string() if pa.types.is_timestamp(kind) else kind
+
+
+def _typed(batch: pa.RecordBatch, schema: TableSchema) -> pa.RecordBatch:
+    columns = [
+        _timestamps(values) if column.type == "timestamp" else values
+        for column, values in zip(schema.columns, batch.columns, strict=True)
+    ]
+    for column, values in zip(schema.columns, columns, strict=True):
+        if values.null_count and not column.nullable:
+            raise _Unfit(f"{column.name} has an empty field")
+    return pa.RecordBatch.from_arrays(columns, names=schema.column_names)
+
+
+def _timestamps(texts: pa.StringArray) -> pa.TimestampArray:
+    filled = pc.replace_with_mask(texts, pc.equal(texts, ""), pa.scalar(None, pa.string()))
+    lengths = pc.min_max(pc.binary_length(filled)).as_py()
+    if not {lengths["min"], lengths["max"]} <= {TIMESTAMP_LENGTH, None}:
+        raise _Unfit("a time has another form")
+    return filled.cast(pa.timestamp("s")).cast(ARROW_TYPES["timestamp"])
+
+
+def _with_line(batch: pa.RecordBatch, schema: TableSchema, n_before: int) -> pa.RecordBatch:
+    lines = np.arange(n_before + 1, n_before + 1 + batch.num_rows, dtype=np.int64)
+    return pa.RecordBatch.from_arrays([*batch.columns, pa.array(lines)], schema=schema.arrow_schema())

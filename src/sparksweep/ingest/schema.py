@@ -1,0 +1,107 @@
+"""What a raw table looks like: its columns, its key, and what is done about repeated rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+from pyspark.sql import types as T
+
+__all__ = ["LINE", "Column", "ColumnType", "TableSchema"]
+
+ColumnType = Literal["int8", "int32", "int64", "float64", "string", "timestamp"]
+
+LINE = "line"
+"""Column every table gets: int64, 1 is the first row after the header."""
+
+# Times are kept as instants in UTC, so that the text of the file and what a UTC session shows are the same.
+ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
+    "int8": pa.int8(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "string": pa.string(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+SPARK_TYPES: Mapping[ColumnType, T.DataType] = {
+    "int8": T.ByteType(),
+    "int32": T.IntegerType(),
+    "int64": T.LongType(),
+    "float64": T.DoubleType(),
+    "string": T.StringType(),
+    "timestamp": T.TimestampType(),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a CSV file.
+
+    Attributes
+    ----------
+    name : str
+        As in the header.
+    type : {"int8", "int32", "int64", "float64", "string", "timestamp"}
+        Integers never pass through floating point; a timestamp reads ``YYYY-MM-DD hh:mm:ss``.
+    nullable : bool
+        An empty field is a null. Without it an empty field is an error, except in text, where it is the empty text.
+    """
+
+    name: str
+    type: ColumnType
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """One raw table, that is one ``NAME.csv.zip`` that holds one ``NAME.csv``.
+
+    Attributes
+    ----------
+    name : str
+        Name of the table.
+    columns : tuple of Column
+        In the order of the header.
+    key : tuple of str
+        Columns that together name a row; empty for none.
+    repeated_key : {"error", "warn"}
+        What a key on more than one line is: an end of the ingest, or a line in its report (the rows are kept).
+    drop_duplicates : bool
+        Of rows that are equal in every column only the first is kept. Happens before `key` is looked at.
+    apart_from : tuple of str
+        Other tables, with a `key` of the same columns, in which no key of this one may occur.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    repeated_key: Literal["error", "warn"] = "error"
+    drop_duplicates: bool = False
+    apart_from: tuple[str, ...] = ()
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names in the order of the header."""
+        return [column.name for column in self.columns]
+
+    @property
+    def member(self) -> str:
+        """Name of the one file in the archive."""
+        return f"{self.name}.csv"
+
+    @property
+    def archive(self) -> str:
+        """Name of the archive."""
+        return f"{self.name}.csv.zip"
+
+    def arrow_schema(self) -> pa.Schema:
+        """Return the columns and ``line`` as Arrow types."""
+        fields = [pa.field(column.name, ARROW_TYPES[column.type]) for column in self.columns]
+        return pa.schema([*fields, pa.field(LINE, pa.int64())])
+
+    def spark_schema(self) -> T.StructType:
+        """Return the columns and ``line`` as Spark types."""
+        fields = [T.StructField(column.name, SPARK_TYPES[column.type]) for column in self.columns]
+        return T.StructType([*fields, T.StructField(LINE, T.LongType())])

@@ -1,0 +1,289 @@
+"""The way from a folder of zips to the workspace's Parquet tables.
+
+One Spark task reads one archive and Spark's writer puts its rows down, all tables at once and under temporary names.
+Only when every table is written and checked do they get their names, and ``ingest.json`` comes last of all.
+
+A task does not raise what is wrong with a file: Spark would try it again, print pages of trace and pass on text. It
+ends its rows there and says what it saw through an accumulator, from which the driver raises the very exception.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pyspark import Accumulator, AccumulatorParam
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from sparksweep.errors import DataError, SparksweepError
+from sparksweep.ingest.archive import describe_member
+from sparksweep.ingest.keys import RisingKeys, describe_key, find_common_key, find_repeated_keys
+from sparksweep.ingest.report import IngestReport, TableReport, report_path
+from sparksweep.ingest.rows import read_rows
+from sparksweep.ingest.schema import LINE, TableSchema
+from sparksweep.ingest.source import absolute_source, find_archives
+from sparksweep.ingest.writing import write_parquet
+from sparksweep.storage import Store
+
+__all__ = ["ingest_tables", "read_tables", "source_fingerprint"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the task that read an archive has to say."""
+
+    table: str
+    rows_read: int = 0
+    keys_differ: bool = False
+    problem: SparksweepError | None = None
+
+
+Outcomes = Accumulator[list[Outcome]]
+
+
+class _Collected(AccumulatorParam[list[Outcome]]):
+    def zero(self, value: list[Outcome]) -> list[Outcome]:
+        return []
+
+    def addInPlace(self, value1: list[Outcome], value2: list[Outcome]) -> list[Outcome]:
+        return value1 + value2
+
+
+def source_fingerprint(source: str | Path, schemas: Sequence[TableSchema]) -> dict[str, dict[str, str | int]]:
+    """Return what tells one set of archives from another, from their directories alone.
+
+    Parameters
+    ----------
+    source : str or Path
+        Folder of the archives.
+    schemas : sequence of TableSchema
+        The tables that are wanted.
+
+    Returns
+    -------
+    dict
+        For each table ``member``, ``size`` (bytes) and ``crc`` (8 hex digits); survives JSON unchanged.
+
+    Raises
+    ------
+    ArchiveError
+        An archive is missing, doubled or breaks a rule.
+    DataError, StorageError
+        The folder does not exist or cannot be read.
+    """
+    archives = find_archives(source, schemas)
+    return {schema.name: describe_member(archives[schema.name], schema) for schema in schemas}
+
+
+def ingest_tables(
+    spark: SparkSession,
+    source: str | Path,
+    schemas: Sequence[TableSchema],
+    store: Store,
+    folder: str = "tables",
+    on_progress: Callable[[str], None] | None = None,
+) -> IngestReport:
+    """Read a folder of archives into typed Parquet tables.
+
+    Parameters
+    ----------
+    spark : SparkSession
+        Its executors must see `source`.
+    source : str or Path
+        Folder with one ``NAME.csv.zip`` a table.
+    schemas : sequence of TableSchema
+        The tables.
+    store : Store
+        Gets ``FOLDER/NAME.parquet`` for each table and, last, ``FOLDER/ingest.json``.
+    folder : str
+        Folder in the store.
+    on_progress : callable, optional
+        Takes a line of text as each table is read.
+
+    Returns
+    -------
+    IngestReport
+        What ``ingest.json`` holds.
+
+    Raises
+    ------
+    ArchiveError, DataError
+        Something is wrong with the archives or their rows; no table is left under its name.
+    StorageError
+        The store cannot be written.
+    """
+    archives = find_archives(source, schemas)
+    fingerprint = source_fingerprint(source, schemas)
+    with _staging(store, folder) as staging:
+        outcomes = _write_all(spark, archives, schemas, store, staging, on_progress or log.info)
+        tables_df = read_tables(spark, store, schemas, staging)
+        reports = tuple(_table_report(schema, outcomes[schema.name], tables_df) for schema in schemas)
+        warnings = tuple(_check_keys(schemas, outcomes, tables_df, archives))
+        report = IngestReport(absolute_source(source), fingerprint, reports, warnings)
+        _publish(report, schemas, store, staging, folder)
+    return report
+
+
+def read_tables(
+    spark: SparkSession, store: Store, schemas: Sequence[TableSchema], folder: str = "tables"
+) -> dict[str, DataFrame]:
+    """Return the tables as frames, by name, with ``line``.
+
+    Raises
+    ------
+    DataError
+        A table is not there.
+    """
+    missing = [schema.name for schema in schemas if not store.exists(_table_path(folder, schema))]
+    if missing:
+        raise DataError(f"{store.shown(folder)}: {', '.join(missing)} not ingested yet; run sparksweep ingest first")
+    return {
+        schema.name: spark.read.schema(schema.spark_schema()).parquet(store.uri(_table_path(folder, schema)))
+        for schema in schemas
+    }
+
+
+def _table_path(folder: str, schema: TableSchema) -> str:
+    return f"{folder}/{schema.name}.parquet"
+
+
+@contextmanager
+def _staging(store: Store, folder: str) -> Iterator[str]:
+    """Give a hidden folder beside the tables; what an earlier, killed ingest left there goes first."""
+    path = f"{folder}/.ingest"
+    store.delete(path)
+    try:
+        yield path
+    finally:
+        store.delete(path)
+
+
+def _write_all(
+    spark: SparkSession,
+    archives: Mapping[str, str],
+    schemas: Sequence[TableSchema],
+    store: Store,
+    staging: str,
+    say: Callable[[str], None],
+) -> dict[str, Outcome]:
+    """Write every table at once, each from a thread of its own; the first problem ends them all."""
+    collected = spark.sparkContext.accumulator([], _Collected())
+    group = f"sparksweep-ingest-{uuid.uuid4().hex}"
+
+    def write(schema: TableSchema) -> Outcome:
+        spark.sparkContext.setJobGroup(group, f"ingest {schema.name}", interruptOnCancel=True)
+        table_df = _archive_df(spark, archives[schema.name], schema, collected)
+        write_parquet(table_df, store, _table_path(staging, schema))
+        outcome = next(each for each in reversed(collected.value) if each.table == schema.name)
+        if outcome.problem is not None:
+            raise outcome.problem
+        say(f"{schema.name}: {outcome.rows_read:,} rows read")
+        return outcome
+
+    with ThreadPoolExecutor(max_workers=len(schemas), thread_name_prefix="ingest") as pool:
+        writes = [pool.submit(write, schema) for schema in schemas]
+        _wait(writes, lambda: spark.sparkContext.cancelJobGroup(group))
+    return {schema.name: each.result() for schema, each in zip(schemas, writes, strict=True)}
+
+
+def _wait(writes: Sequence[Future[Outcome]], cancel: Callable[[], None]) -> None:
+    """Wait for all, or for the first that fails: then the others are told to stop and its exception is raised."""
+    done, rest = wait(writes, return_when=FIRST_EXCEPTION)
+    failed = [each for each in writes if each in done and each.exception() is not None]
+    if failed:
+        for each in rest:
+            each.cancel()
+        cancel()
+        failed[0].result()
+
+
+def _archive_df(spark: SparkSession, uri: str, schema: TableSchema, collected: Outcomes) -> DataFrame:
+    table_df = spark.range(0, 1, 1, numPartitions=1).mapInArrow(_reader(uri, schema, collected), schema.spark_schema())
+    return _first_of_equal_rows(table_df, schema) if schema.drop_duplicates else table_df
+
+
+def _reader(
+    uri: str, schema: TableSchema, collected: Outcomes
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return the function of the one task that reads an archive."""
+
+    def read(seeds: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _ in seeds:
+            pass
+        rows_read, keys = 0, RisingKeys(schema.key)
+        try:
+            for batch in read_rows(uri, schema):
+                rows_read += batch.num_rows
+                keys.feed(batch)
+                yield batch
+        except SparksweepError as problem:
+            collected.add([Outcome(schema.name, rows_read, problem=problem)])
+        else:
+            collected.add([Outcome(schema.name, rows_read, keys.proved())])
+
+    return read
+
+
+def _first_of_equal_rows(table_df: DataFrame, schema: TableSchema) -> DataFrame:
+    first_df = table_df.groupBy(*schema.column_names).agg(F.min(LINE).alias(LINE))
+    return first_df.sortWithinPartitions(LINE)
+
+
+def _table_report(schema: TableSchema, outcome: Outcome, tables_df: Mapping[str, DataFrame]) -> TableReport:
+    rows = tables_df[schema.name].count() if schema.drop_duplicates else outcome.rows_read
+    return TableReport(schema.name, outcome.rows_read, outcome.rows_read - rows, 0, rows)
+
+
+def _check_keys(
+    schemas: Sequence[TableSchema],
+    outcomes: Mapping[str, Outcome],
+    tables_df: Mapping[str, DataFrame],
+    archives: Mapping[str, str],
+) -> Iterator[str]:
+    """Yield a warning for each table whose repeated keys are tolerated; raise for the others."""
+    for schema in schemas:
+        if schema.key and not outcomes[schema.name].keys_differ:
+            yield from _check_key(schema, tables_df[schema.name], archives[schema.name])
+        for other in schema.apart_from:
+            _check_apart(schema, other, tables_df, archives)
+
+
+def _check_key(schema: TableSchema, table_df: DataFrame, uri: str) -> Iterator[str]:
+    repeated = find_repeated_keys(table_df, schema.key)
+    if repeated is None:
+        return
+    key = ", ".join(schema.key)
+    if schema.repeated_key == "error":
+        raise DataError(f"{uri}: {repeated}; {key} must name one row (repeated: {repeated.n_keys}), mend the file")
+    warning = f"{schema.name}: {repeated.n_keys:,} values of ({key}) on several lines, such as {repeated}; all are kept"
+    log.warning("%s", warning)
+    yield warning
+
+
+def _check_apart(
+    schema: TableSchema, other: str, tables_df: Mapping[str, DataFrame], archives: Mapping[str, str]
+) -> None:
+    common = find_common_key(tables_df[schema.name], tables_df[other], schema.key)
+    if common is not None:
+        key, line, other_line = common
+        raise DataError(
+            f"{archives[schema.name]}: {describe_key(key)} on data line {line} is on data line {other_line} of "
+            f"{other}.csv too; it can only be in one of them, mend the files"
+        )
+
+
+def _publish(report: IngestReport, schemas: Sequence[TableSchema], store: Store, staging: str, folder: str) -> None:
+    """Give the tables their names; without ``ingest.json`` they do not count, so it goes first and comes last."""
+    store.delete(report_path(folder))
+    for schema in schemas:
+        store.rename(_table_path(staging, schema), _table_path(folder, schema))
+    store.write_bytes(report_path(folder), report.to_json().encode("utf-8"))

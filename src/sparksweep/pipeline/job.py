@@ -1,0 +1,80 @@
+"""One command at work: its experiment, its workspace, and how it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from sparksweep.config import Experiment
+from sparksweep.pipeline.experiments import read_experiment
+from sparksweep.session import open_session
+from sparksweep.storage import Store, open_store
+
+__all__ = ["Job", "start_job"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every stage is given.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        What is wanted.
+    store : Store
+        The workspace: ``tables/``, ``matrix/<features.name>/{train,test}/``, ``runs/<run_id>/``.
+    say : callable
+        Takes a line for the user.
+    rebuild : bool
+        Make tables and matrices anew although they are there.
+    """
+
+    experiment: Experiment
+    store: Store
+    say: Callable[[str], None]
+    rebuild: bool = False
+
+    def spark(self) -> SparkSession:
+        """Return the session, started at the first call with the experiment's settings."""
+        return open_session(f"sparksweep {self.experiment.name}", conf=self.experiment.spark)
+
+    @property
+    def matrix_folder(self) -> str:
+        """Folder of the experiment's matrices in the workspace."""
+        return f"matrix/{self.experiment.features.name}"
+
+
+def start_job(
+    experiment: str, workspace: str, overrides: Sequence[str], say: Callable[[str], None], rebuild: bool = False
+) -> Job:
+    """Read an experiment and open a workspace.
+
+    Parameters
+    ----------
+    experiment : str
+        Path, URI or shipped name.
+    workspace : str
+        Folder or URI.
+    overrides : sequence of str
+        ``KEY=VALUE`` each.
+    say : callable
+        Takes a line for the user.
+    rebuild : bool
+        Make tables and matrices anew.
+
+    Raises
+    ------
+    UsageError, ConfigError
+        The experiment is unknown or wrong.
+    StorageError
+        The workspace cannot be used.
+    """
+    if "://" in experiment and not experiment.startswith("file:"):
+        # Only the JVM of a session can read hdfs, wasb and abfs; its settings cannot come from what it is to read.
+        open_session("sparksweep")
+    settings = read_experiment(experiment, overrides)
+    if "://" in workspace and not workspace.startswith("file:"):
+        open_session(f"sparksweep {settings.name}", conf=settings.spark)
+    return Job(settings, open_store(workspace), say, rebuild)

@@ -1,0 +1,106 @@
+"""The stage from tables to the train and the test matrix; a matrix in another format is imported instead."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sparksweep.errors import StorageError, UsageError
+from sparksweep.ingest import read_tables
+from sparksweep.matrix import Matrix, import_npz, import_parquet, import_svmlight, open_matrix
+from sparksweep.pipeline.job import Job
+from sparksweep.pipeline.tables import ensure_tables
+from sparksweep.talkingdata import SCHEMAS, build_matrices
+
+__all__ = ["ensure_matrices", "open_part"]
+
+
+def ensure_matrices(job: Job) -> None:
+    """Make the experiment's matrices unless they are there, made of the same tables with the same settings.
+
+    Raises
+    ------
+    UsageError
+        They were imported from another file, and no rebuild is asked for.
+    DataError
+        The data is missing or wrong.
+    """
+    if job.experiment.data.format == "talkingdata":
+        _ensure_features(job)
+    else:
+        _ensure_import(job)
+
+
+def open_part(job: Job, part: str) -> Matrix:
+    """Open the train or the test matrix, fetched to this machine where the workspace is elsewhere."""
+    return open_matrix(job.store.fetch(f"{job.matrix_folder}/{part}"))
+
+
+def _ensure_features(job: Job) -> None:
+    report = ensure_tables(job)
+    features = job.experiment.features
+    wanted = {"tables": report.fingerprint, "sets": list(features.sets), "encoding": features.encoding}
+    found = [_sources(job, part) for part in ("train", "test")]
+    if found == [wanted, wanted] and not job.rebuild:
+        return
+    if any(found) and not job.rebuild:
+        job.say(f"features: {job.matrix_folder} was made of other tables or settings, so it is made anew")
+    job.say(f"features: {', '.join(features.sets)} as {features.encoding} -> {job.store.uri(job.matrix_folder)}")
+    spark = job.spark()
+    tables = read_tables(spark, job.store, SCHEMAS)
+    built = build_matrices(spark, tables, features.sets, features.encoding, job.store, job.matrix_folder, wanted)
+    for part, manifest in built.items():
+        rows, columns = manifest.shape
+        job.say(f"features: {part} has {rows} rows x {columns} columns, {manifest.nnz} values")
+
+
+def _ensure_import(job: Job) -> None:
+    data = job.experiment.data
+    file = Path(data.source).absolute()
+    wanted = {"file": str(file), **data.model_dump(exclude={"source"}, exclude_none=True)}
+    if file.exists():
+        stat = file.stat()
+        wanted.update(size=stat.st_size, modified=stat.st_mtime_ns)
+    found = _sources(job, "train")
+    if found is not None and not job.rebuild:
+        if found != wanted:
+            raise UsageError(
+                f"data.source: {job.store.uri(job.matrix_folder)} was made of {found.get('file')} as it was then, "
+                f"not of {file} as it is now; use another --workspace, or --rebuild to make it anew"
+            )
+        return
+    job.say(f"import: {file} -> {job.store.uri(job.matrix_folder)}")
+    with job.store.scratch() as scratch:
+        manifest = _import(job, file, scratch / "train", wanted)
+        job.store.publish(scratch / "train", f"{job.matrix_folder}/train")
+    job.say(f"import: {manifest.shape[0]} rows x {manifest.shape[1]} columns, {manifest.nnz} values")
+
+
+def _import(job: Job, file: Path, folder: Path, sources: dict[str, Any]) -> Any:
+    data = job.experiment.data
+    if data.format == "npz":
+        return import_npz(file, folder, target=data.target, sources=sources)
+    if data.format == "svmlight":
+        return import_svmlight(file, folder, sources=sources)
+    return import_parquet(
+        file,
+        folder,
+        target=str(data.target),
+        fold_column=data.fold_column,
+        group_column=data.group_column,
+        weight_column=data.weight_column,
+        sources=sources,
+    )
+
+
+def _sources(job: Job, part: str) -> dict[str, Any] | None:
+    """Return what a matrix in the workspace says it was made of, None without one that can be read."""
+    path = f"{job.matrix_folder}/{part}/manifest.json"
+    try:
+        if not job.store.exists(path):
+            return None
+        sources = json.loads(job.store.read_bytes(path)).get("sources")
+    except (ValueError, AttributeError, StorageError):
+        return None
+    return sources if isinstance(sources, dict) else None

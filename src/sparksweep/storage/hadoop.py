@@ -1,0 +1,212 @@
+"""A store on any file system of Hadoop (hdfs, wasb[s], abfs[s]), reached through the JVM of the active Spark session.
+
+On a cluster the accounts' keys live only there, in Hadoop's configuration.
+"""
+
+from __future__ import annotations
+
+import atexit
+import builtins
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+
+from sparksweep.errors import SessionError, StorageError
+from sparksweep.session import active_session
+from sparksweep.storage.failures import FULL, MISSING, NO_FOLDER, NOT_ALLOWED, os_failures
+from sparksweep.storage.redaction import redact_text
+from sparksweep.storage.store import Store, checked_path, hidden_name, parent_of
+
+__all__ = ["HadoopStore"]
+
+NO_DRIVER = "check the scheme, or add its jar (wasb and abfs: --packages org.apache.hadoop:hadoop-azure)"
+# By a word in the Java exception's class or message: what to do.
+ADVICE = (
+    ("AccessControl", NOT_ALLOWED),
+    ("Permission denied", NOT_ALLOWED),
+    ("NoSpace", FULL),
+    ("No space left", FULL),
+    ("QuotaExceeded", FULL),
+    ("UnsupportedFileSystem", NO_DRIVER),
+    ("ClassNotFound", NO_DRIVER),
+    ("FileNotFound", MISSING),
+    ("NotDirectory", NO_FOLDER),
+    ("NotADirectory", NO_FOLDER),
+    ("Not a directory", NO_FOLDER),
+    ("AlreadyExists", NO_FOLDER),
+    ("UnknownHost", "check the host's name and the network"),
+)
+
+
+class HadoopStore(Store):
+    """A store below a URI of a Hadoop file system.
+
+    Parameters
+    ----------
+    uri : str
+        The folder, which need not exist.
+
+    Raises
+    ------
+    SessionError
+        No Spark session is running.
+    StorageError
+        Hadoop has no file system for the scheme.
+    """
+
+    def __init__(self, uri: str) -> None:
+        session = active_session()
+        if session is None or session._jvm is None:
+            raise SessionError(f"{uri} is reached through Spark, and no session is running: start one first")
+        self.root = uri if uri.endswith(":///") else uri.rstrip("/")
+        self._jvm: Any = session._jvm
+        self._gateway: Any = session.sparkContext._gateway
+        self._conf: Any = session._jsc.hadoopConfiguration()
+        with self._failures("reach", ""):
+            self._fs = self._path("").getFileSystem(self._conf)
+        self._context = self._file_context()
+
+    def uri(self, path: str) -> str:
+        """Return the full URI."""
+        return self.shown(checked_path(path))
+
+    def list(self, path: str) -> builtins.list[str]:
+        """Return the sorted names in a folder, hidden ones left out."""
+        if not self.exists(path):
+            return []
+        return [name for name in self._names(checked_path(path)) if not name.startswith(".")]
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return what a file holds."""
+        self.exists(path)
+        with self._failures("read", path):
+            stream = self._fs.open(self._path(path))
+            try:
+                return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
+            finally:
+                stream.close()
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Write a file beside its place, have the file system keep it, rename it."""
+        path = checked_path(path)
+        beside = hidden_name(path, "new")
+        self._make_folder(parent_of(path))
+        try:
+            with self._failures("write", path):
+                stream = self._fs.create(self._path(beside), True)
+                try:
+                    stream.write(bytearray(data))
+                    stream.hsync()
+                finally:
+                    stream.close()
+            self._replace(beside, path)
+        finally:
+            self._discard(beside)
+
+    def fetch(self, path: str) -> Path:
+        """Copy a file or folder to a scratch folder that goes with this process."""
+        if not self.exists(path):
+            raise StorageError(f"cannot find {self.shown(path)}; check the path")
+        with os_failures("make a folder in", tempfile.gettempdir()):
+            folder = Path(tempfile.mkdtemp(prefix="sparksweep-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        local = folder / (Path(checked_path(path)).name or "root")
+        with self._failures("copy to this machine", path):
+            # The last flag is for Hadoop's raw local file system: no .crc files beside the copies.
+            self._fs.copyToLocalFile(False, self._path(path), self._local(local), True)
+        return local
+
+    def publish(self, local: Path, path: str) -> None:
+        """Copy a local file or folder beside its place and rename it."""
+        path = checked_path(path)
+        beside = hidden_name(path, "new")
+        self._make_folder(parent_of(path))
+        try:
+            with self._failures("write", path):
+                self._fs.copyFromLocalFile(False, True, self._local(local), self._path(beside))
+            self._replace(beside, path)
+        finally:
+            self._discard(beside)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give a folder in this machine's folder for temporary files."""
+        with os_failures("make a folder in", tempfile.gettempdir()):
+            folder = Path(tempfile.mkdtemp(prefix="sparksweep-"))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _path(self, path: str) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(self.uri(path))
+
+    def _local(self, local: Path) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(f"file://{local.absolute()}")
+
+    def _present(self, path: str) -> bool:
+        with self._failures("look for", path):
+            return bool(self._fs.exists(self._path(path)))
+
+    def _move(self, source: str, target: str) -> bool:
+        """Rename by FileContext, whose rename replaces a file at once; `FileSystem.rename` would not."""
+        try:
+            return self._renamed(self._path(source), self._path(target))
+        except Py4JJavaError as error:
+            if self._present(target) or not self._present(source):
+                return False
+            raise self._failure("rename", f"{source} to {self.shown(target)}", error) from error
+
+    def _renamed(self, source: Any, target: Any) -> bool:
+        if self._context is None:
+            # FileSystem's rename moves a thing into a folder that is there, so there must be none.
+            return bool(not self._fs.exists(target) and self._fs.rename(source, target))
+        options = self._gateway.new_array(self._jvm.org.apache.hadoop.fs.Options.Rename, 1)
+        options[0] = self._jvm.org.apache.hadoop.fs.Options.Rename.OVERWRITE
+        self._context.rename(source, target, options)
+        return True
+
+    def _file_context(self) -> Any:
+        """Return the FileContext, None for a file system that has only a FileSystem."""
+        try:
+            return self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(self._fs.getUri(), self._conf)
+        except Py4JJavaError:
+            return None
+
+    def _remove(self, path: str) -> None:
+        with self._failures("delete", path):
+            self._fs.delete(self._path(path), True)
+
+    def _make_folder(self, path: str) -> None:
+        self._restore(path)
+        with self._failures("make the folder", path):
+            self._fs.mkdirs(self._path(path))
+
+    def _hidden(self, path: str) -> builtins.list[str]:
+        return [name for name in self._names(path) if name.startswith(".")]
+
+    def _names(self, path: str) -> builtins.list[str]:
+        with self._failures("list", path):
+            if not self._fs.exists(self._path(path)) or not self._fs.getFileStatus(self._path(path)).isDirectory():
+                return []
+            return sorted(status.getPath().getName() for status in self._fs.listStatus(self._path(path)))
+
+    @contextmanager
+    def _failures(self, action: str, path: str) -> Iterator[None]:
+        """Turn a Java exception of the block into a `StorageError`."""
+        try:
+            yield
+        except Py4JJavaError as error:
+            raise self._failure(action, self.shown(path), error) from error
+
+    def _failure(self, action: str, where: str, error: Py4JJavaError) -> StorageError:
+        kind = error.java_exception.getClass().getSimpleName()
+        lines = str(error.java_exception.getMessage() or "no reason given").splitlines()
+        reason = redact_text(f"{kind}: {lines[0] if lines else ''}")
+        advice = next((advice for word, advice in ADVICE if word in reason), "")
+        return StorageError(f"cannot {action} {where}: {reason}{'; ' + advice if advice else ''}")

@@ -1,0 +1,202 @@
+"""A store in a local folder. Files get the user's umask, names are final only when the content is on disk."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from sparksweep.errors import StorageError
+from sparksweep.storage.failures import os_failures
+from sparksweep.storage.store import Store, checked_path, hidden_name, parent_of
+
+__all__ = ["LocalStore"]
+
+IN_THE_WAY = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT}
+ABANDONED = 2 * 24 * 3600.0  # seconds after which a scratch folder is taken to be a killed process's
+
+
+class LocalStore(Store):
+    """A store in a local folder, which is made when something is first written.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Relative to the current folder or absolute.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self._folder = Path(os.path.abspath(folder))
+        self.root = str(self._folder)
+
+    def uri(self, path: str) -> str:
+        """Return ``file://`` and the absolute path, nothing escaped: so Hadoop reads it."""
+        return f"file://{self._at(path)}"
+
+    def list(self, path: str) -> builtins.list[str]:
+        """Return the sorted names in a folder, hidden ones left out."""
+        if not self.exists(path):
+            return []
+        return [name for name in self._names(checked_path(path)) if not name.startswith(".")]
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return what a file holds."""
+        self.exists(path)
+        with os_failures("read", self.shown(path)):
+            return self._at(path).read_bytes()
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Write a file beside its place, flush it to the disk, rename it."""
+        path = checked_path(path)
+        self._make_folder(parent_of(path))
+        beside = hidden_name(path, "new")
+        try:
+            with os_failures("write", self.shown(path)):
+                _write_flushed(self._at(beside), data)
+                os.replace(self._at(beside), self._at(path))
+                _flush(self._at(path).parent)
+        finally:
+            self._discard(beside)
+
+    def fetch(self, path: str) -> Path:
+        """Return the file or folder itself."""
+        if not self.exists(path):
+            raise StorageError(f"cannot find {self.shown(path)}; check the path")
+        return self._at(path)
+
+    def publish(self, local: Path, path: str) -> None:
+        """Move a file or folder here, or copy it when it lies on another file system."""
+        path = checked_path(path)
+        beside = hidden_name(path, "new")
+        self._make_folder(parent_of(path))
+        try:
+            with os_failures("write", self.shown(path)):
+                _bring(local, self._at(beside))
+                _flush_tree(self._at(beside))
+            self._replace(beside, path)
+            with os_failures("write", self.shown(path)):
+                _flush(self._at(path).parent)
+        finally:
+            self._discard(beside)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give a hidden folder in the store's own file system."""
+        self._make_folder("")
+        self._remove_abandoned()
+        folder = self._folder / f".scratch-{uuid4().hex[:8]}"
+        with os_failures("make", folder):
+            folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _at(self, path: str) -> Path:
+        return self._folder / checked_path(path)
+
+    def _present(self, path: str) -> bool:
+        return os.path.lexists(self._at(path))
+
+    def _move(self, source: str, target: str) -> bool:
+        with os_failures("rename", f"{self.shown(source)} to {self.shown(target)}"):
+            try:
+                os.replace(self._at(source), self._at(target))
+            except OSError as error:
+                if error.errno in IN_THE_WAY:
+                    return False
+                raise
+        return True
+
+    def _remove(self, path: str) -> None:
+        place = self._at(path)
+        with os_failures("delete", self.shown(path)):
+            if place.is_dir() and not place.is_symlink():
+                _remove_tree(place)
+            else:
+                place.unlink(missing_ok=True)
+
+    def _make_folder(self, path: str) -> None:
+        self._restore(path)
+        with os_failures("make the folder", self.shown(path)):
+            self._at(path).mkdir(parents=True, exist_ok=True)
+
+    def _hidden(self, path: str) -> builtins.list[str]:
+        return [name for name in self._names(path) if name.startswith(".")]
+
+    def _names(self, path: str) -> builtins.list[str]:
+        with os_failures("list", self.shown(path)):
+            try:
+                return sorted(os.listdir(self._at(path)))
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
+    def _remove_abandoned(self) -> None:
+        for name in self._hidden(""):
+            folder = self._folder / name
+            if name.startswith(".scratch-") and _age(folder) > ABANDONED:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _age(path: Path) -> float:
+    """Return the seconds since a folder changed; 0 when it is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _bring(local: Path, place: Path) -> None:
+    """Move, or across file systems copy, a file or folder."""
+    try:
+        os.rename(local, place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _copy(local, place)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy with the user's umask, not with the modes of a private scratch folder."""
+    if not source.is_dir():
+        shutil.copyfile(source, target)
+        return
+    target.mkdir()
+    for child in source.iterdir():
+        _copy(child, target / child.name)
+
+
+def _remove_tree(folder: Path) -> None:
+    """Delete a folder that another process may be deleting too."""
+    while folder.exists():
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+
+
+def _write_flushed(path: Path, data: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush(path: Path) -> None:
+    """Have the disk hold what was written to a file, or the names in a folder."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _flush_tree(path: Path) -> None:
+    if path.is_dir():
+        for child in path.iterdir():
+            _flush_tree(child)
+    _flush(path)

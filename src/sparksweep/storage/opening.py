@@ -1,0 +1,55 @@
+"""From a path or URI to the store that reaches it."""
+
+from __future__ import annotations
+
+import re
+
+from sparksweep.errors import StorageError
+from sparksweep.storage.local import LocalStore
+from sparksweep.storage.store import Store
+
+__all__ = ["open_store"]
+
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
+WEB = {"http", "https", "ftp"}
+
+
+def open_store(uri: str) -> Store:
+    """Return the store in a folder.
+
+    Parameters
+    ----------
+    uri : str
+        A local path or ``file:`` URI (read as Hadoop reads it: no %-escapes); any other scheme (``hdfs:``, ``wasbs:``,
+        ``abfss:``) is reached through the Hadoop FileSystem of the active Spark session. The folder need not exist.
+
+    Raises
+    ------
+    StorageError
+        Spark's Java side knows no file system for the scheme.
+    SessionError
+        The scheme needs Spark, and no session is running.
+    """
+    scheme = SCHEME.match(uri)
+    if scheme is None:
+        return LocalStore(uri)
+    name = scheme.group(1).lower()
+    if name == "file":
+        return LocalStore(_local_path(uri))
+    if name in WEB:
+        raise StorageError(f"{uri}: a web address cannot be written to; give it as wasbs:// or abfss://")
+    # Only here, so that local work does without importing pyspark.
+    from sparksweep.storage.hadoop import HadoopStore
+
+    return HadoopStore(uri)
+
+
+def _local_path(uri: str) -> str:
+    """Return the path of a ``file:`` URI, which may name no other host."""
+    rest = uri[len("file:") :]
+    if not rest.startswith("//"):
+        return rest
+    host, slash, path = rest[2:].partition("/")
+    if host not in ("", "localhost"):
+        raise StorageError(f"{uri}: names the host {host!r}; a local folder is file:///{path} (three slashes)")
+    return slash + path

@@ -1,0 +1,47 @@
+"""Keep secrets out of what is shown or kept: settings by their names, texts by what follows a telling word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+__all__ = ["HIDDEN", "redact_settings", "redact_text"]
+
+HIDDEN = "***"
+
+# Names of settings whose values are secret: Spark's own spark.redaction.regex, and Azure's and S3's keys and SAS.
+SECRET_NAME = re.compile(
+    r"password|passwd|passphrase|secret|token|credential|signature|connection.?string"
+    r"|(account|access|shared|storage|private|api|encryption).?key|(^|[._-])sas([._-]|$)",
+    re.IGNORECASE,
+)
+# Secrets within a longer text: NAME=VALUE and NAME: VALUE, a SAS's signature, user:password@ in a URI.
+SECRET_IN_TEXT = (
+    re.compile(
+        r"((?:password|passwd|passphrase|secret|token|credential|(?:account|access|private|api).?key"
+        r"|shared.?access.?signature)[\w.-]*[\"']?\s*[=:]\s*[\"']?)[^\s;,&\"']+",
+        re.IGNORECASE,
+    ),
+    re.compile(r"([?&;]sig=)[^\s&;\"']+", re.IGNORECASE),
+    re.compile(r"(://[^/\s:@]+:)[^/\s@]+(?=@)"),
+)
+
+
+def redact_settings(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return settings by sorted name, a secret's value as ``***``.
+
+    Parameters
+    ----------
+    settings : mapping of str to str
+        Spark or Hadoop settings by their full names.
+    """
+    return {
+        name: HIDDEN if SECRET_NAME.search(name) else redact_text(value) for name, value in sorted(settings.items())
+    }
+
+
+def redact_text(text: str) -> str:
+    """Return a text with the secrets in it as ``***``: passwords, keys, tokens, signatures of SAS addresses."""
+    for secret in SECRET_IN_TEXT:
+        text = secret.sub(rf"\g<1>{HIDDEN}", text)
+    return text

@@ -1,0 +1,130 @@
+"""Tables to the scenario's two matrices: train with its classes, test, the same columns in both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame, SparkSession
+
+from sparksweep.errors import DataError, UsageError
+from sparksweep.features import Encoding, Stack, stack
+from sparksweep.ingest import LINE
+from sparksweep.matrix import Manifest, write_matrix
+from sparksweep.storage import Store
+from sparksweep.talkingdata.facts import gather_facts
+from sparksweep.talkingdata.feature_sets import BUILDERS, FEATURE_SETS
+from sparksweep.talkingdata.schemas import GROUPS
+
+__all__ = ["build_matrices"]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The rows of one matrix: ids, and for train the codes of their classes."""
+
+    rows: NDArray[np.int64]
+    y: NDArray[np.int32] | None = None
+    classes: list[str] | None = None
+
+
+def build_matrices(
+    spark: SparkSession,
+    tables: Mapping[str, DataFrame],
+    sets: Sequence[str],
+    encoding: Encoding,
+    store: Store,
+    folder: str,
+    sources: Mapping[str, Any],
+) -> dict[str, Manifest]:
+    """Build the train and the test matrix of feature sets.
+
+    Parameters
+    ----------
+    spark : SparkSession
+        Reads `tables`.
+    tables : mapping of str to DataFrame
+        The seven tables (`sparksweep.ingest.read_tables`).
+    sets : sequence of str
+        Names from ``FEATURE_SETS``, in stacking order.
+    encoding : {"fraction", "indicator"}
+        Shares as they are, or 1 where one is above 0.
+    store : Store
+        Gets the folders ``FOLDER/train`` and ``FOLDER/test``.
+    folder : str
+        Folder in the store.
+    sources : mapping
+        From what the tables were made; kept in the manifests.
+
+    Returns
+    -------
+    dict of str to Manifest
+        ``train`` (float32 CSR, rows and int32 codes ``y`` in the order of gender_age_train, sorted classes) and
+        ``test`` (in the order of gender_age_test). A device without events has an empty row but for its phone.
+
+    Raises
+    ------
+    UsageError
+        A set or the encoding is unknown, or there is no set.
+    DataError
+        A group of gender_age_train is none of the twelve.
+    StorageError
+        The store cannot be written.
+    """
+    _check_names(sets, encoding)
+    parts = {"train": _train(tables["gender_age_train"]), "test": _test(tables["gender_age_test"])}
+    sizes = {name: len(part.rows) for name, part in parts.items()}
+    with gather_facts(tables) as facts:
+        feature_sets = [feature_set for name in sets for feature_set in BUILDERS[name](facts)]
+        stacked = stack(feature_sets, encoding, sizes, store, f"{folder}/.entries")
+    return {name: _write(name, part, stacked, store, folder, sources) for name, part in parts.items()}
+
+
+def _check_names(sets: Sequence[str], encoding: str) -> None:
+    unknown = [name for name in sets if name not in BUILDERS]
+    if unknown:
+        raise UsageError(f"unknown feature set {', '.join(map(repr, unknown))}; known: {', '.join(FEATURE_SETS)}")
+    if not sets:
+        raise UsageError(f"no feature set given; known: {', '.join(FEATURE_SETS)}")
+    if encoding not in ("fraction", "indicator"):
+        raise UsageError(f"unknown encoding {encoding!r}; known: fraction, indicator")
+
+
+def _train(train_df: DataFrame) -> _Part:
+    train_pdf = _in_order(train_df.select(LINE, "device_id", "group"))
+    unknown_pdf = train_pdf[~train_pdf["group"].isin(GROUPS)]
+    if len(unknown_pdf):
+        first = unknown_pdf.iloc[0]
+        raise DataError(
+            f"gender_age_train.csv: data line {first[LINE]}, column group: {first['group']!r} is none of "
+            f"{', '.join(GROUPS)}; mend the file"
+        )
+    classes, codes = np.unique(train_pdf["group"].to_numpy(dtype=str), return_inverse=True)
+    return _Part(train_pdf["device_id"].to_numpy(), codes.astype(np.int32), classes.tolist())
+
+
+def _test(test_df: DataFrame) -> _Part:
+    return _Part(_in_order(test_df.select(LINE, "device_id"))["device_id"].to_numpy())
+
+
+def _in_order(frame: DataFrame) -> pd.DataFrame:
+    return frame.toPandas().sort_values(LINE, ignore_index=True)
+
+
+def _write(name: str, part: _Part, stacked: Stack, store: Store, folder: str, sources: Mapping[str, Any]) -> Manifest:
+    with store.scratch() as scratch:
+        manifest = write_matrix(
+            scratch / name,
+            stacked.matrices[name],
+            part.rows,
+            columns=stacked.columns,
+            y=part.y,
+            classes=part.classes,
+            sources=sources,
+        )
+        store.publish(scratch / name, f"{folder}/{name}")
+    return manifest

@@ -1,0 +1,516 @@
+"""What a workspace keeps, reuses, refuses and rebuilds; other kinds of data and search; how a sweep ends badly."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from scipy.sparse import csr_matrix, save_npz
+from sklearn.datasets import dump_svmlight_file, load_iris
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV, PredefinedSplit, StratifiedKFold
+
+from sparksweep import load_run
+from sparksweep.matrix import open_matrix
+
+pytestmark = pytest.mark.spark
+
+
+def runs_of(workspace: Path) -> list[Path]:
+    return sorted((workspace / "runs").iterdir())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def facts_of(run: Path) -> dict:
+    return json.loads((run / "run.json").read_text(encoding="utf-8"))
+
+
+# ---- One workspace, several commands
+
+
+def test_a_second_sweep_is_a_second_run_and_the_first_stays(command, copied):
+    before = contents(copied.run)
+    out = command("sweep", copied.experiment, "--workspace", copied.workspace, "--set", "search.cv=2").done()
+    first, second = runs_of(copied.workspace)
+    assert contents(first) == before
+    assert f"sweep: run {second.name}" in out
+    assert "ingest" not in out
+    assert "features" not in out
+    assert [facts_of(run)["n_splits"] for run in (first, second)] == [3, 2]
+    assert facts_of(first)["sweep_key"] != facts_of(second)["sweep_key"]
+
+
+def test_the_same_sweep_again_gives_the_same_under_a_new_id(command, copied):
+    command("sweep", copied.experiment, "--workspace", copied.workspace).done()
+    first, second = runs_of(copied.workspace)
+    assert first.name[-8:] == second.name[-8:]
+    assert (first / "sweeping_results.txt").read_bytes() == (second / "sweeping_results.txt").read_bytes()
+
+
+def test_another_source_is_refused(command, copied, source):
+    """... and nothing of what is there is touched; --rebuild makes it anew."""
+    before = contents(copied.workspace)
+    arguments = (copied.experiment, "--workspace", copied.workspace, "--set", f"data.source={source.folder}")
+    for name in ("ingest", "features", "sweep", "predict"):
+        assert command(name, *arguments).failed(2) == (
+            f"data.source: the workspace {copied.workspace} was made of {copied.raw}, not of {source.folder}; "
+            "use another --workspace, or --rebuild to make it anew"
+        )
+    assert contents(copied.workspace) == before
+    out = command("features", *arguments, "--rebuild").done()
+    assert "features: train has 48 rows" in out
+    train = open_matrix(copied.workspace / "matrix/four_sets/train", verify=True)
+    assert train.rows.tolist() == list(range(100, 148))
+    assert json.loads((copied.workspace / "tables/ingest.json").read_text())["source"] == str(source.folder)
+    assert len(runs_of(copied.workspace)) == 1
+
+
+def test_a_changed_source_is_refused(command, source, write_experiment, tmp_path):
+    experiment = write_experiment(tmp_path / "mine.yaml", source.folder)
+    command("ingest", experiment, "--workspace", tmp_path / "workspace").done()
+    source.spoil("events", "2016-05-02", "2016-05-03")
+    assert command("ingest", experiment, "--workspace", tmp_path / "workspace").failed(2) == (
+        f"data.source: the workspace {tmp_path / 'workspace'} was made of {source.folder}, whose files "
+        "have changed since; use another --workspace, or --rebuild to make it anew"
+    )
+
+
+def test_the_same_files_elsewhere_are_the_same_source(command, copied, tmp_path):
+    shutil.copytree(copied.raw, tmp_path / "moved")
+    moved = ("--set", f"data.source={tmp_path / 'moved'}")
+    out = command("ingest", copied.experiment, "--workspace", copied.workspace, *moved).done()
+    assert "gender_age_train" in out
+    assert "ingest: " not in out
+
+
+def test_the_zips_may_go_after_ingest(command, source, write_experiment, quick, tmp_path):
+    """But another folder that does not exist is not taken for the one that went."""
+    experiment = write_experiment(tmp_path / "mine.yaml", source.folder, search={**quick, "cv": 2, "params": {}})
+    workspace = tmp_path / "workspace"
+    command("ingest", experiment, "--workspace", workspace).done()
+    shutil.rmtree(source.folder)
+    assert "best score" in command("sweep", experiment, "--workspace", workspace).done()
+    absent = tmp_path / "absent"
+    line = command("sweep", experiment, "--workspace", workspace, "--set", f"data.source={absent}").failed(2)
+    assert line.startswith(f"data.source: {absent} does not exist, and the workspace {workspace} was made of ")
+
+
+def test_other_feature_sets_rebuild_the_matrix_only(command, copied):
+    tables = contents(copied.workspace / "tables")
+    changed = ("--set", "features.sets=[weekday, hour]", "--set", "features.encoding=indicator")
+    out = command("features", copied.experiment, "--workspace", copied.workspace, *changed).done()
+    assert "features: matrix/four_sets was made of other tables or settings, so it is made anew\n" in out
+    assert contents(copied.workspace / "tables") == tables
+    matrix = open_matrix(copied.workspace / "matrix/four_sets/train", verify=True)
+    assert matrix.X.shape[1] == 7 + 24
+    assert set(np.unique(matrix.X.data)) == {1.0}
+    assert "made anew" not in command("features", copied.experiment, "--workspace", copied.workspace, *changed).done()
+
+
+def test_another_name_is_a_second_matrix(command, copied):
+    before = contents(copied.workspace / "matrix/four_sets")
+    named = ("--set", "features.name=weekdays", "--set", "features.sets=[weekday]")
+    command("features", copied.experiment, "--workspace", copied.workspace, *named).done()
+    assert contents(copied.workspace / "matrix/four_sets") == before
+    assert open_matrix(copied.workspace / "matrix/weekdays/test").X.shape == (224, 7)
+
+
+def test_a_model_of_other_features_does_not_predict(command, copied):
+    changed = ("--set", "features.sets=[weekday]")
+    arguments = ("predict", copied.experiment, "--workspace", copied.workspace, *changed, "--run", copied.run.name)
+    line = command(*arguments).failed(2)
+    assert line.startswith(f"run {copied.run.name} was fitted on another matrix than matrix/four_sets holds now; ")
+
+
+def test_predict_uses_the_newest_run_of_the_sweep_or_the_one_named(command, copied):
+    (first,) = runs_of(copied.workspace)
+    (first / "submission.csv").unlink()
+    other = ("--set", "search.cv=2", "--set", "search.param_grid.n_estimators=[1]")
+    out = command("predict", copied.experiment, "--workspace", copied.workspace, *other).done()
+    assert "predict: no complete run of this sweep yet, so it is swept first\n" in out
+    second = runs_of(copied.workspace)[1]
+    assert (second / "submission.csv").is_file()
+    assert not (first / "submission.csv").exists()
+    out = command("predict", copied.experiment, "--workspace", copied.workspace).done()
+    assert f"with the model of run {first.name}\n" in out
+    assert (first / "submission.csv").is_file()
+    kept = (second / "submission.csv").read_bytes()
+    (second / "submission.csv").unlink()
+    command("predict", copied.experiment, "--workspace", copied.workspace, "--run", second.name).done()
+    assert (second / "submission.csv").read_bytes() == kept
+
+
+def test_runs_list_and_show(command, finished):
+    facts = facts_of(finished.run)
+    listed = command("runs", "list", "--workspace", finished.workspace).done().splitlines()
+    assert listed[0].split() == ["run", "status", "experiment", "fits", "failed", "best", "score"]
+    score = f"{facts['best']['score']:.5f}"
+    assert [line.split() for line in listed[1:]] == [[finished.run.name, "complete", "small", "12", "0", score]]
+    shown = command("runs", "show", finished.run.name, "--workspace", finished.workspace).done()
+    assert shown.startswith(f"run {finished.run.name}: complete\nexperiment: small\nstarted: {facts['started']}\n")
+    assert f"best params: {json.dumps(facts['best']['params'], sort_keys=True)}\n" in shown
+    assert f"submission: {finished.run / 'submission.csv'}\n" in shown
+
+
+def test_runs_of_an_empty_workspace(command, tmp_path):
+    assert command("runs", "list", "--workspace", tmp_path).done() == f"no runs in {tmp_path}\n"
+
+
+def test_report_again(command, copied):
+    page = (copied.run / "report.html").read_bytes()
+    (copied.run / "report.html").unlink()
+    out = command("report", copied.run.name, "--workspace", copied.workspace).done()
+    assert out == f"report: {copied.run / 'report.html'}\n"
+    assert (copied.run / "report.html").read_bytes() == page
+
+
+def test_relative_paths_and_a_workspace_with_blanks_and_umlauts(
+    command, source, write_experiment, quick, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    search = {**quick, "params": {}, "cv": 2}
+    write_experiment(tmp_path / "mein versuch.yaml", Path("raw"), search=search)
+    workspace = Path("Übung 1 % #", "arbeit")
+    out = command("predict", "mein versuch.yaml", "--workspace", workspace).done()
+    (run,) = runs_of(tmp_path / workspace)
+    with open(run / "submission.csv", encoding="utf-8", newline="") as file:
+        ids = [row[0] for row in csv.reader(file)]
+    assert ids == ["device_id", *map(str, range(900, 906))]
+    assert f"submission: {run / 'submission.csv'}\n" in out
+    assert load_run(str(run)).facts["experiment"] == "mein versuch"
+    # From another folder the same workspace is found by its absolute path, made of the same source.
+    monkeypatch.chdir(source.folder)
+    absolute = ("--set", f"data.source={source.folder}", "--workspace", tmp_path / workspace)
+    assert "ingest" not in command("sweep", tmp_path / "mein versuch.yaml", *absolute).done()
+
+
+def test_nothing_temporary_is_left(finished, leftovers):
+    assert leftovers(finished.workspace) == []
+
+
+# ---- A matrix that is one already
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    keep = np.random.default_rng(0).permutation(len(y))[:90]
+    return X[keep].astype(np.float32), np.array(["setosa", "versicolor", "virginica"])[y[keep]]
+
+
+GRID = {"C": [0.1, 1.0]}
+SEARCH = {
+    "estimator": "sklearn.linear_model.LogisticRegression",
+    "params": {"max_iter": 1000},
+    "param_grid": GRID,
+    "scoring": "accuracy",
+    "cv": 3,
+}
+
+
+@pytest.fixture
+def sweep_file(command, write_experiment, tmp_path):
+    """Return a function that sweeps a file that is a matrix already; gives what was said and the run."""
+
+    def sweep(path: Path, form: str, code: int = 0, search: dict | None = None, **data: str):
+        settings = {**SEARCH, **(search or {})}
+        # A section of the small sweep must not shine through: its params and grid are xgboost's.
+        experiment = write_experiment(
+            tmp_path / "mine.yaml", path, data={"format": form, **data}, features=None, search=settings
+        )
+        ended = command("sweep", experiment, "--workspace", tmp_path / "workspace")
+        assert ended.code == code, ended
+        runs = runs_of(tmp_path / "workspace")
+        return ended, load_run(str(runs[-1]))
+
+    return sweep
+
+
+def reference(X, y, cv=3, scoring="accuracy", refit=True, **params):
+    estimator = LogisticRegression(max_iter=1000, **params)
+    return GridSearchCV(estimator, GRID, cv=cv, scoring=scoring, refit=refit).fit(X, y)
+
+
+def assert_same_results(run, expected):
+    table = run.results_table()
+    assert table.column_names == list(expected.cv_results_)
+    for name, values in expected.cv_results_.items():
+        if not name.endswith("_time") and not name.startswith("param"):
+            assert table[name].to_numpy().tobytes() == values.tobytes(), name
+
+
+def test_npz(sweep_file, iris, tmp_path):
+    X, y = iris
+    np.savez(tmp_path / "iris.npz", X=X, y=y)
+    ended, run = sweep_file(tmp_path / "iris.npz", "npz")
+    assert "import: 90 rows x 4 columns" in ended.out
+    assert_same_results(run, reference(X, np.unique(y, return_inverse=True)[1]))
+    assert run.facts["classes"] == ["setosa", "versicolor", "virginica"]
+
+
+def test_sparse_npz_with_its_target_beside(sweep_file, iris, tmp_path):
+    X, y = iris
+    save_npz(tmp_path / "x.npz", csr_matrix(X))
+    np.save(tmp_path / "y.npy", y)
+    _, run = sweep_file(tmp_path / "x.npz", "npz", target="y.npy")
+    assert_same_results(run, reference(csr_matrix(X), np.unique(y, return_inverse=True)[1]))
+
+
+def test_svmlight(sweep_file, iris, tmp_path):
+    X, y = iris
+    codes = np.unique(y, return_inverse=True)[1] + 1
+    dump_svmlight_file(X, codes, str(tmp_path / "iris.svm"), zero_based=False)
+    _, run = sweep_file(tmp_path / "iris.svm", "svmlight")
+    assert run.facts["classes"] == [1, 2, 3]
+    assert_same_results(run, reference(csr_matrix(X.astype(np.float64)), codes - 1))
+
+
+@pytest.fixture
+def parquet(iris, tmp_path):
+    X, y = iris
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    frame["kind"], frame["fold"] = y, np.arange(90) % 4
+    frame.to_parquet(tmp_path / "iris.parquet")
+    return tmp_path / "iris.parquet"
+
+
+def test_parquet_with_a_column_of_folds(sweep_file, parquet, iris):
+    X, y = iris
+    _, run = sweep_file(parquet, "parquet", search={"cv": "folds"}, target="kind", fold_column="fold")
+    codes = np.unique(y, return_inverse=True)[1]
+    expected = reference(X, codes, cv=PredefinedSplit(np.arange(90) % 4))
+    assert run.facts["n_splits"] == 4
+    assert_same_results(run, expected)
+
+
+def test_a_number_as_target(command, iris, write_experiment, tmp_path):
+    X, _ = iris
+    np.savez(tmp_path / "x.npz", X=X[:, :3], y=X[:, 3].astype(np.float64))
+    search = {
+        "estimator": "sklearn.linear_model.Ridge",
+        "params": {},
+        "param_grid": {"alpha": [0.1, 10.0]},
+        "scoring": "r2",
+    }
+    experiment = write_experiment(
+        tmp_path / "mine.yaml", tmp_path / "x.npz", data={"format": "npz"}, features=None, search=search
+    )
+    command("sweep", experiment, "--workspace", tmp_path / "workspace").done()
+    (folder,) = runs_of(tmp_path / "workspace")
+    expected = GridSearchCV(Ridge(), {"alpha": [0.1, 10.0]}, cv=3, scoring="r2").fit(
+        X[:, :3], X[:, 3].astype(np.float64)
+    )
+    assert_same_results(load_run(str(folder)), expected)
+    line = command("predict", experiment, "--workspace", tmp_path / "workspace").failed(2)
+    assert line.endswith("matrix/imported has no test matrix: there is nothing to predict")
+
+
+def test_another_file_is_refused(command, sweep_file, iris, tmp_path):
+    X, y = iris
+    np.savez(tmp_path / "iris.npz", X=X, y=y)
+    sweep_file(tmp_path / "iris.npz", "npz")
+    np.savez(tmp_path / "other.npz", X=X[:60], y=y[:60])
+    arguments = (tmp_path / "mine.yaml", "--workspace", tmp_path / "workspace")
+    changed = ("--set", f"data.source={tmp_path / 'other.npz'}")
+    line = command("sweep", *arguments, *changed).failed(2)
+    assert line.startswith("data.source: ")
+    assert str(tmp_path / "iris.npz") in line
+    assert str(tmp_path / "other.npz") in line
+    assert line.endswith("use another --workspace, or --rebuild to make it anew")
+    assert "import: 60 rows" in command("sweep", *arguments, *changed, "--rebuild").done()
+
+
+# ---- How it is split, scored and refitted
+
+
+def test_cv_as_a_splitter_by_name(sweep_file, parquet, iris):
+    X, y = iris
+    cv = {"splitter": "sklearn.model_selection.StratifiedKFold", "n_splits": 4, "shuffle": True, "random_state": 1}
+    data = {"target": "kind", "fold_column": "fold"}
+    _, run = sweep_file(parquet, "parquet", search={"cv": cv}, **data)
+    codes = np.unique(y, return_inverse=True)[1]
+    assert_same_results(run, reference(X, codes, cv=StratifiedKFold(4, shuffle=True, random_state=1)))
+
+
+def test_several_scorers(sweep_file, iris, tmp_path):
+    X, y = iris
+    np.savez(tmp_path / "iris.npz", X=X, y=y)
+    search = {"scoring": ["accuracy", "neg_log_loss"], "refit": "neg_log_loss"}
+    ended, run = sweep_file(tmp_path / "iris.npz", "npz", search=search)
+    codes = np.unique(y, return_inverse=True)[1]
+    expected = reference(X, codes, scoring=["accuracy", "neg_log_loss"], refit="neg_log_loss")
+    assert_same_results(run, expected)
+    assert run.best_score == expected.best_score_
+    assert "(neg_log_loss)" in ended.out
+    text = run.store.read_bytes("sweeping_results.txt").decode()
+    blocks = text.split("\n\n")
+    assert [block.splitlines()[0] for block in blocks] == ["metric =  accuracy", "metric =  neg_log_loss"]
+    assert [len(block.splitlines()) for block in blocks] == [3, 3]
+
+
+def test_without_refit_there_is_no_model(command, sweep_file, iris, tmp_path):
+    X, y = iris
+    np.savez(tmp_path / "iris.npz", X=X, y=y)
+    ended, run = sweep_file(tmp_path / "iris.npz", "npz", search={"refit": False})
+    assert not run.has("model")
+    assert run.status == "complete"
+    assert run.best_params == {"C": 1.0}
+    assert "model: " not in ended.out
+    assert len(run.table("fits.parquet")) == 6
+    assert run.has("report.html")
+
+
+def test_a_model_that_was_not_refitted_does_not_predict(command, copied, quick, write_experiment, tmp_path):
+    experiment = write_experiment(tmp_path / "mine.yaml", copied.raw, search={**quick, "refit": False})
+    command("sweep", experiment, "--workspace", copied.workspace).done()
+    run = runs_of(copied.workspace)[1]
+    line = command("predict", experiment, "--workspace", copied.workspace, "--run", run.name).failed(1)
+    assert line == f"{run / 'model'} is not there: the run was not refitted, or did not end"
+    assert not (run / "submission.csv").exists()
+
+
+# ---- Sweeps that end badly
+
+
+FAILS_AT_ZERO = {"param_grid": {"dual": [True, False]}}
+REASON = "Solver lbfgs supports only dual=False, got dual=True"
+
+
+@pytest.fixture
+def npz(iris, tmp_path):
+    np.savez(tmp_path / "iris.npz", X=iris[0], y=iris[1])
+    return tmp_path / "iris.npz"
+
+
+def test_a_candidate_that_fails_is_told_and_the_rest_is_ranked(command, sweep_file, npz, tmp_path):
+    ended, run = sweep_file(npz, "npz", code=3, search=FAILS_AT_ZERO)
+    assert "3 of 6 fits failed, the first: " in ended.out
+    assert REASON in ended.out
+    assert "sparksweep: error" not in ended.err
+    assert (run.status, run.n_failed, run.best_params) == ("complete", 3, {"C": 1.0})
+    (failure,) = run.facts["failed_fits"]
+    assert (failure["status"], failure["n_fits"], failure["candidate_ids"]) == ("failed", 3, [0])
+    assert failure["reason"].endswith(REASON)
+    fits = run.table("fits.parquet").to_pylist()
+    assert [row["status"] for row in fits] == ["failed"] * 3 + ["complete"] * 4
+    assert all("Traceback" in row["fit_error"] and REASON in row["fit_error"] for row in fits[:3])
+    results = run.results
+    assert np.isnan(results["mean_test_score"][0])
+    assert results["rank_test_score"].tolist() == [2, 1]
+    assert run.store.read_bytes("sweeping_results.txt").decode().splitlines()[1].startswith("mean: nan, std: nan, ")
+    assert REASON.replace("'", "&#39;") in run.store.read_bytes("report.html").decode()
+    listed = command("runs", "list", "--workspace", tmp_path / "workspace").done()
+    assert listed.splitlines()[1].split()[3:5] == ["6", "3"]
+
+
+def test_error_score_as_a_number(sweep_file, npz):
+    _, run = sweep_file(npz, "npz", code=3, search={**FAILS_AT_ZERO, "error_score": 0.25})
+    assert run.results["mean_test_score"][0] == 0.25
+
+
+@pytest.mark.parametrize(
+    "search",
+    [{**FAILS_AT_ZERO, "error_score": "raise"}, {"param_grid": {"dual": [True]}}],
+    ids=["error_score is raise", "every fit fails"],
+)
+def test_no_result_is_a_failed_run(command, sweep_file, npz, tmp_path, leftovers, search):
+    ended, run = sweep_file(npz, "npz", code=1, search=search)
+    line = ended.failed(1)
+    assert "The 'C' parameter of LogisticRegression must be a float in the range (0.0, inf]" in line
+    assert run.status == "failed"
+    assert "'C' parameter" in run.facts["reason"]
+    assert not run.has("results.parquet")
+    assert not run.has("model")
+    assert leftovers(tmp_path / "workspace") == []
+    shown = command("runs", "show", run.run_id, "--workspace", tmp_path / "workspace").done()
+    assert shown.startswith(f"run {run.run_id}: failed\n")
+    assert "reason: " in shown
+    assert (
+        command("report", run.run_id, "--workspace", tmp_path / "workspace")
+        .failed(2)
+        .startswith(f"run {run.run_id} is failed: only a complete run has results")
+    )
+
+
+def wait_until(condition, process: subprocess.Popen, seconds: float = 120.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"ended with {process.poll()}: {process.stdout.read()} {process.stderr.read()}")
+
+
+def group_members(group: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (OSError, ValueError):
+            continue
+        if entry.name.isdigit() and int(fields[2]) == group and fields[0] != "Z":
+            found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_the_middle_of_a_sweep(
+    command, copied, write_experiment, start_process, sparksweep_program, cluster_module, leftovers, tmp_path
+):
+    """The terminal sends SIGINT to all processes of the command, the JVM included."""
+    grid = {"n_estimators": [100_000], "max_depth": [3, 4]}
+    experiment = write_experiment(tmp_path / "long.yaml", copied.raw, search={"param_grid": grid})
+    process = start_process(
+        sparksweep_program,
+        "sweep",
+        experiment,
+        "--workspace",
+        copied.workspace,
+        env=cluster_module.java_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def training():
+        """Return whether a task's Python process has loaded xgboost."""
+        maps = [Path(f"/proc/{pid}/maps") for pid in group_members(process.pid) if pid != process.pid]
+        return any("libxgboost" in path.read_text() for path in maps if path.exists())
+
+    wait_until(lambda: len(runs_of(copied.workspace)) == 2 and training(), process)
+    time.sleep(2)
+    run = runs_of(copied.workspace)[1]
+    assert facts_of(run)["status"] == "running"
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (out, err)
+    # Spark may add its own words on tasks that were stopped half-way; nothing of Python's.
+    assert [line for line in err.splitlines() if "sparksweep" in line] == ["sparksweep: error: interrupted"]
+    assert "Traceback" not in err
+    facts = facts_of(run)
+    assert facts["status"] == "interrupted"
+    assert facts["reason"] == "stopped by the user or the scheduler"
+    assert not (run / "results.parquet").exists()
+    assert leftovers(copied.workspace) == []
+    end = time.monotonic() + 30
+    while group_members(process.pid) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert group_members(process.pid) == []
+    listed = command("runs", "list", "--workspace", copied.workspace).done().splitlines()
+    assert re.fullmatch(rf"{run.name} +interrupted +long +.*", listed[2])
+    assert pq.read_table(copied.run / "results.parquet").num_rows == 4

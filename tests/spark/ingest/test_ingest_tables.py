@@ -1,0 +1,274 @@
+"""Whole ingests of tiny archives: what comes out, and what is left when one is wrong."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from sparksweep.errors import ArchiveError, DataError, SparksweepError, StorageError
+from sparksweep.ingest import (
+    Column,
+    TableReport,
+    TableSchema,
+    ingest_tables,
+    read_report,
+    read_tables,
+    source_fingerprint,
+)
+from sparksweep.ingest.writing import write_parquet
+
+pytestmark = pytest.mark.spark
+
+EVENTS = TableSchema(
+    "events",
+    (Column("event_id", "int32"), Column("device_id", "int64"), Column("timestamp", "timestamp")),
+    key=("event_id",),
+)
+PHONE = TableSchema(
+    "phone",
+    (Column("device_id", "int64"), Column("brand", "string"), Column("age", "int8", nullable=True)),
+    key=("device_id",),
+    repeated_key="warn",
+    drop_duplicates=True,
+)
+PAIRS = TableSchema(
+    "pairs",
+    (Column("event_id", "int32"), Column("app_id", "int64")),
+    key=("event_id", "app_id"),
+    repeated_key="warn",
+)
+OTHERS = TableSchema("others", (Column("event_id", "int32"),), key=("event_id",), apart_from=("events",))
+
+GOOD_EVENTS = "event_id,device_id,timestamp\n1,-9223372036854775808,2016-05-01 00:55:25\n2,7,2016-05-01 23:59:59\n"
+GOOD_PHONE = "device_id,brand,age\n1,小米,\n2,b ,5\n"
+
+
+@pytest.fixture
+def ingest(spark, source, store):
+    def run(*schemas, **options):
+        return ingest_tables(spark, source, schemas, store, **options)
+
+    return run
+
+
+def rows(frame):
+    return sorted((tuple(row) for row in frame.collect()), key=lambda row: row[-1])
+
+
+def workspace_files(store):
+    """Return the names under tables/, hidden ones included."""
+    folder = Path(store.root) / "tables"
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_tables_are_typed_and_numbered(spark, store, add, ingest):
+    add("events", GOOD_EVENTS)
+    add("phone", GOOD_PHONE)
+    ingest(EVENTS, PHONE)
+    tables = read_tables(spark, store, [EVENTS, PHONE])
+    assert rows(tables["events"]) == [
+        (1, -9223372036854775808, datetime(2016, 5, 1, 0, 55, 25), 1),
+        (2, 7, datetime(2016, 5, 1, 23, 59, 59), 2),
+    ]
+    assert rows(tables["phone"]) == [(1, "小米", None, 1), (2, "b ", 5, 2)]
+    stored = spark.read.parquet(store.uri("tables/events.parquet"))
+    assert [(field.name, field.dataType.simpleString()) for field in stored.schema] == [
+        ("event_id", "int"),
+        ("device_id", "bigint"),
+        ("timestamp", "timestamp"),
+        ("line", "bigint"),
+    ]
+
+
+def test_report_counts_and_is_kept(source, store, add, ingest):
+    add("events", GOOD_EVENTS)
+    add("phone", "device_id,brand,age\n1,a,\n1,a,\n2,,3\n1,a,\n2,,3\n3,a,1\n")
+    said = []
+    report = ingest(EVENTS, PHONE, on_progress=said.append)
+    assert report.tables == (TableReport("events", 2, 0, 0, 2), TableReport("phone", 6, 3, 0, 3))
+    assert sorted(said) == ["events: 2 rows read", "phone: 6 rows read"]
+    assert report.source == str(source)
+    assert report.fingerprint == source_fingerprint(source, [EVENTS, PHONE])
+    assert report.warnings == ()
+    assert read_report(store) == report
+    assert workspace_files(store) == ["events.parquet", "ingest.json", "phone.parquet"]
+
+
+def test_first_of_equal_rows_is_kept(spark, store, add, ingest):
+    add("phone", "device_id,brand,age\n2,,3\n1,a,\n1,a,\n2,,3\n1,a,\n3,A,1\n")
+    ingest(PHONE)
+    assert rows(read_tables(spark, store, [PHONE])["phone"]) == [(2, "", 3, 1), (1, "a", None, 2), (3, "A", 1, 6)]
+
+
+def test_equal_rows_stay_where_the_schema_does_not_drop_them(spark, store, add, ingest):
+    add("pairs", "event_id,app_id\n1,5\n1,5\n2,5\n")
+    report = ingest(PAIRS)
+    assert report.tables[0].rows == 3
+    assert rows(read_tables(spark, store, [PAIRS])["pairs"]) == [(1, 5, 1), (1, 5, 2), (2, 5, 3)]
+    assert report.warnings == (
+        "pairs: 1 values of (event_id, app_id) on several lines, such as event_id 1, app_id 5 on data lines 1, 2; "
+        "all are kept",
+    )
+
+
+def test_conflicting_rows_are_a_warning_after_equal_ones_are_dropped(add, ingest):
+    add("phone", "device_id,brand,age\n1,a,\n1,a,\n2,b,\n2,c,\n3,x,\n3,y,\n3,z,\n")
+    assert ingest(PHONE).warnings == (
+        "phone: 2 values of (device_id) on several lines, such as device_id 2 on data lines 3, 4; all are kept",
+    )
+
+
+def test_unsorted_unique_keys_are_fine(add, ingest):
+    add("events", "event_id,device_id,timestamp\n2,1,2016-05-01 00:00:00\n1,1,2016-05-01 00:00:00\n")
+    assert ingest(EVENTS).warnings == ()
+
+
+@pytest.mark.parametrize("ids", [(1, 7, 7, 7, 7, 8), (7, 1, 7, 8, 7, 7)])
+def test_repeated_key(store, source, add, ingest, ids):
+    add("events", "event_id,device_id,timestamp\n" + "".join(f"{n},1,2016-05-01 00:00:00\n" for n in ids))
+    lines = [line for line, n in enumerate(ids, start=1) if n == 7][:3]
+    with pytest.raises(DataError) as caught:
+        ingest(EVENTS)
+    assert str(caught.value) == (
+        f"{source}/events.csv.zip: event_id 7 on data lines {', '.join(map(str, lines))}; "
+        "event_id must name one row (repeated: 1), mend the file"
+    )
+    assert workspace_files(store) == []
+
+
+def test_key_in_two_tables_that_are_apart(store, source, add, ingest):
+    add("events", GOOD_EVENTS)
+    add("others", "event_id\n9\n2\n1\n")
+    with pytest.raises(DataError) as caught:
+        ingest(EVENTS, OTHERS)
+    assert str(caught.value) == (
+        f"{source}/others.csv.zip: event_id 2 on data line 2 is on data line 2 of events.csv too; "
+        "it can only be in one of them, mend the files"
+    )
+    assert workspace_files(store) == []
+
+
+def test_bad_value_comes_back_from_the_task_as_our_own_error(store, source, add, ingest):
+    add("events", GOOD_EVENTS.replace("2,7,", "2,9223372036854775808,"))
+    add("phone", GOOD_PHONE)
+    with pytest.raises(DataError) as caught:
+        ingest(EVENTS, PHONE)
+    assert str(caught.value) == (
+        f"{source}/events.csv.zip: data line 2, column device_id: '9223372036854775808' does not fit in 64 bits (int64)"
+    )
+    assert workspace_files(store) == []
+
+
+def test_empty_table(add, ingest):
+    add("events", "event_id,device_id,timestamp\n")
+    with pytest.raises(DataError, match=r"events\.csv has a header and no row"):
+        ingest(EVENTS)
+
+
+def test_damaged_archive(store, add, ingest):
+    path = add("events", GOOD_EVENTS * 1)
+    data = bytearray(path.read_bytes())
+    data[50] ^= 255
+    path.write_bytes(data)
+    with pytest.raises(ArchiveError, match="the zip is damaged or not whole"):
+        ingest(EVENTS)
+    assert workspace_files(store) == []
+
+
+def test_archive_rules_hold_before_spark_starts_to_read(source, add, ingest):
+    add("events", GOOD_EVENTS)
+    with pytest.raises(ArchiveError, match=r"phone\.csv\.zip, pairs\.csv\.zip missing"):
+        ingest(EVENTS, PHONE, PAIRS)
+
+
+def test_new_ingest_replaces_the_old_one(spark, store, add, ingest):
+    add("events", GOOD_EVENTS)
+    ingest(EVENTS)
+    add("events", GOOD_EVENTS + "3,8,2016-05-02 00:00:00\n")
+    assert ingest(EVENTS).tables[0].rows == 3
+    assert read_tables(spark, store, [EVENTS])["events"].count() == 3
+
+
+def test_failed_ingest_leaves_the_old_tables(spark, store, add, ingest):
+    add("events", GOOD_EVENTS)
+    before = ingest(EVENTS)
+    add("events", GOOD_EVENTS + "x\n")
+    with pytest.raises(DataError):
+        ingest(EVENTS)
+    assert read_report(store) == before
+    assert read_tables(spark, store, [EVENTS])["events"].count() == 2
+    assert workspace_files(store) == ["events.parquet", "ingest.json"]
+
+
+def test_report_is_written_last_and_removed_first(store, add, ingest, monkeypatch):
+    add("events", GOOD_EVENTS)
+    ingest(EVENTS)
+
+    def refuse(source, target):
+        raise StorageError("no")
+
+    monkeypatch.setattr(store, "rename", refuse)
+    with pytest.raises(StorageError):
+        ingest(EVENTS)
+    assert read_report(store) is None
+
+
+def test_leftovers_of_a_killed_ingest_are_cleared(store, add, ingest):
+    store.write_bytes("tables/.ingest/events.parquet/part-0.parquet", b"half a file")
+    add("events", GOOD_EVENTS)
+    ingest(EVENTS)
+    assert workspace_files(store) == ["events.parquet", "ingest.json"]
+
+
+def test_place_that_cannot_be_written(store, add, ingest):
+    add("events", GOOD_EVENTS)
+    store.write_bytes("tables", b"a file where the folder should be")
+    with pytest.raises(StorageError, match="tables"):
+        ingest(EVENTS)
+
+
+def test_fingerprint_follows_the_content(source, add):
+    add("events", GOOD_EVENTS)
+    first = source_fingerprint(source, [EVENTS])
+    assert json.loads(json.dumps(first)) == first
+    add("events", GOOD_EVENTS.replace("7", "8"))
+    assert source_fingerprint(source, [EVENTS]) != first
+
+
+def test_tables_not_there_yet(spark, store, add, ingest):
+    add("events", GOOD_EVENTS)
+    ingest(EVENTS)
+    with pytest.raises(DataError, match=r"tables: phone not ingested yet; run sparksweep ingest first"):
+        read_tables(spark, store, [EVENTS, PHONE])
+
+
+def test_failure_in_a_worker_is_one_line(spark, store):
+    def fail(batches):
+        yield from batches
+        raise ZeroDivisionError("by our own fault")
+
+    frame = spark.range(3).mapInArrow(fail, "id long")
+    with pytest.raises(SparksweepError) as caught:
+        write_parquet(frame, store, "x.parquet")
+    assert str(caught.value) == (
+        f"{store.root}/x.parquet: Spark could not make it: ZeroDivisionError: by our own fault; see the lines above"
+    )
+
+
+def test_failure_in_the_jvm_is_one_line(spark, store):
+    frame = spark.range(3).selectExpr("if(id > 1, raise_error('oh'), 'x') AS x")
+    with pytest.raises(SparksweepError) as caught:
+        write_parquet(frame, store, "x.parquet")
+    assert str(caught.value) == (
+        f"{store.root}/x.parquet: Spark could not make it: java.lang.RuntimeException: oh; see the lines above"
+    )
+
+
+def test_folder_that_spark_cannot_make(spark, store):
+    store.write_bytes("file", b"")
+    with pytest.raises(StorageError, match=r"file/x\.parquet: cannot be written: .*; see to the disk") as caught:
+        write_parquet(spark.range(3), store, "file/x.parquet")
+    assert "\n" not in str(caught.value)

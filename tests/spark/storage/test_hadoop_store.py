@@ -1,0 +1,127 @@
+"""A store through Hadoop's FileSystem, over file:///: the contract, and what only the JVM can say."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from sparksweep.errors import StorageError
+from sparksweep.storage import LocalStore, open_store
+from sparksweep.storage.hadoop import HadoopStore
+
+pytestmark = pytest.mark.spark
+
+CONTRACT = Path(__file__).parents[2] / "unit" / "storage" / "store_contract.py"
+SPEC = importlib.util.spec_from_file_location("store_contract_hadoop", CONTRACT)
+contract = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(contract)
+
+
+@pytest.fixture
+def store(spark, tmp_path):
+    return HadoopStore(f"file://{tmp_path}/work space")
+
+
+class TestHadoopStore(contract.StoreContract):
+    """The contract over Hadoop's local file system."""
+
+
+def test_uri_is_the_root_and_the_path(store, tmp_path):
+    assert store.uri("a/b") == f"file://{tmp_path}/work space/a/b"
+
+
+def test_spark_reads_what_the_store_wrote(spark, store):
+    store.write_bytes("x.txt", b"one\ntwo\n")
+    assert [row.value for row in spark.read.text(store.uri("x.txt")).collect()] == ["one", "two"]
+
+
+def test_both_stores_see_the_same_files(store, tmp_path):
+    store.write_bytes("a/x", b"1")
+    assert LocalStore(tmp_path / "work space").read_bytes("a/x") == b"1"
+
+
+def test_fetched_copies_have_no_checksum_files(store):
+    store.write_bytes("a/x", b"1")
+    assert [file.name for file in store.fetch("a").iterdir()] == ["x"]
+
+
+def test_a_large_file_comes_back_whole(store):
+    data = bytes(range(256)) * 20_000
+    store.write_bytes("big", data)
+    assert store.read_bytes("big") == data
+
+
+def test_a_scheme_without_a_file_system(spark):
+    with pytest.raises(StorageError, match=r'cannot reach nosuch://c/ws: .*No FileSystem for scheme "nosuch"; check'):
+        open_store("nosuch://c/ws")
+
+
+def test_a_file_system_whose_jar_is_missing(spark):
+    with pytest.raises(StorageError, match=r"cannot reach wasbs://c@a\.blob.*hadoop-azure"):
+        open_store("wasbs://c@a.blob.core.windows.net/ws")
+
+
+def test_a_failed_write_leaves_the_old_and_no_rest(store, monkeypatch):
+    store.write_bytes("x", b"old")
+    jvm_path = store._path
+
+    def refuse(path):
+        return store._jvm.org.apache.hadoop.fs.Path("file:///proc/nothing") if ".new-" in path else jvm_path(path)
+
+    monkeypatch.setattr(store, "_path", refuse)
+    with pytest.raises(StorageError, match=r"^cannot write .*/x: \w+Exception: ") as caught:
+        store.write_bytes("x", b"new")
+    assert "\n" not in str(caught.value)
+    monkeypatch.undo()
+    assert store.read_bytes("x") == b"old"
+    assert store._hidden("") == []
+
+
+def test_a_file_system_without_file_context_renames_all_the_same(store, monkeypatch):
+    monkeypatch.setattr(store, "_context", None)
+    contract.publish_folder(store, "train", old="1")
+    contract.publish_folder(store, "train", new="1")
+    store.write_bytes("x", b"1")
+    store.write_bytes("x", b"2")
+    assert store.list("train") == ["new"]
+    assert store.read_bytes("x") == b"2"
+    assert store._hidden("") == []
+
+
+def test_a_scheme_without_an_abstract_file_system_has_no_context(store, monkeypatch):
+    """FileContext needs a second class, which a file system may lack: an address that is mapped to another's files."""
+    assert store._context is not None
+    uri = store._jvm.java.net.URI("nosuch://host/")
+
+    class Unsupported:
+        def getUri(self):
+            return uri
+
+    monkeypatch.setattr(store, "_fs", Unsupported())
+    assert store._file_context() is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "told"),
+    [
+        ("org.apache.hadoop.security.AccessControlException", "Permission denied: user=x", "choose a folder you may"),
+        ("java.io.IOException", "No space left on device", "free some space"),
+        ("java.io.FileNotFoundException", "File x does not exist", "check the path"),
+        ("java.net.UnknownHostException", "nosuch", "check the host's name and the network"),
+        ("java.io.IOException", "Mkdirs failed\n\tat Some.java", "IOException: Mkdirs failed$"),
+        ("java.io.IOException", None, "IOException: no reason given$"),
+        ("java.io.IOException", "GET https://a.net/c?sv=1&sig=5EcReT failed", r"sig=\*\*\* failed$"),
+    ],
+)
+def test_what_java_says_in_one_line_with_what_to_do(store, kind, message, told):
+    java_class = store._jvm
+    for part in kind.split("."):
+        java_class = getattr(java_class, part)
+    error = store._failure("write", "hdfs:///x", SimpleNamespace(java_exception=java_class(message)))
+    assert isinstance(error, StorageError)
+    assert "\n" not in str(error)
+    with pytest.raises(StorageError, match=rf"^cannot write hdfs:///x: .*{told}"):
+        raise error

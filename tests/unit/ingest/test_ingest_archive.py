@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import stat
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sparksweep.errors import ArchiveError, StorageError
+from sparksweep.ingest import Column, TableSchema
+from sparksweep.ingest import archive as rules
+from sparksweep.ingest.archive import describe_member, open_member
+
+EVENTS = TableSchema("events", (Column("id", "int64"),))
+TEXT = "id\n" + "\n".join(str(n * n) for n in range(1000)) + "\n"
+
+
+def read(uri):
+    with open_member(uri, EVENTS) as stream:
+        return stream.read()
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_member_is_read_whole(make_zip, compression):
+    assert read(make_zip(text=TEXT, compression=compression)) == TEXT.encode()
+
+
+def test_member_is_described_from_the_directory(make_zip):
+    assert describe_member(make_zip(text="id\n1\n"), EVENTS) == {"member": "events.csv", "size": 5, "crc": "cd5be90f"}
+
+
+def test_what_a_mac_adds_is_passed_over(make_zip):
+    clutter = ["__MACOSX/._events.csv", "__MACOSX/", ".DS_Store"]
+    uri = make_zip(members=[("events.csv", TEXT), *((name, "junk") for name in clutter)])
+    assert read(uri) == TEXT.encode()
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["event.csv"], "'event.csv'"),
+        (["Events.csv"], "'Events.csv'"),
+        (["data/events.csv"], "'data/events.csv'"),
+        (["events.csv", "more.csv"], "'events.csv', 'more.csv'"),
+        (["__MACOSX/._events.csv"], "nothing"),
+    ],
+)
+def test_other_members_than_the_one(make_zip, names, found):
+    uri = make_zip(members=[(name, TEXT) for name in names])
+    with pytest.raises(ArchiveError) as caught:
+        read(uri)
+    assert str(caught.value) == f"{uri}: holds {found}; expected 'events.csv' once and nothing else"
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_member_given_twice(make_zip):
+    with pytest.raises(ArchiveError, match=r"holds 'events\.csv', 'events\.csv'; expected 'events\.csv' once"):
+        read(make_zip(members=[("events.csv", TEXT), ("events.csv", "id\n")]))
+
+
+@pytest.mark.parametrize(
+    "name", ["../events.csv", "/etc/events.csv", "a/../../events.csv", "..\\events.csv", "C:\\events.csv"]
+)
+def test_name_that_points_outside(make_zip, name):
+    with pytest.raises(ArchiveError, match="points outside the zip; the file is not trusted"):
+        read(make_zip(members=[("events.csv", TEXT), (name, "x")]))
+
+
+def test_link(make_zip):
+    link = zipfile.ZipInfo("events.csv")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with pytest.raises(ArchiveError, match=r"member 'events\.csv' is a link; the file is not trusted"):
+        read(make_zip(members=[(link, "/etc/passwd")]))
+
+
+def test_bomb(make_zip):
+    with pytest.raises(ArchiveError, match=r"unpacks to \S+ times its size; at most 200"):
+        read(make_zip(text="id\n" + "0" * (4 << 20)))
+
+
+def test_few_equal_rows_are_no_bomb(make_zip):
+    text = "id\n" + "0\n" * 100_000
+    assert read(make_zip(text=text)) == text.encode()
+
+
+def test_member_beyond_the_largest_size(make_zip, monkeypatch):
+    monkeypatch.setattr(rules, "MAX_BYTES", 100)
+    with pytest.raises(ArchiveError, match=r"member 'events\.csv' has [\d,]+ bytes; at most 100 are read"):
+        read(make_zip(text=TEXT))
+
+
+def test_encrypted(make_zip):
+    uri = make_zip(text=TEXT)
+    data = bytearray(Path(uri).read_bytes())
+    for signature, offset in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(signature) + offset] |= 1
+    Path(uri).write_bytes(data)
+    with pytest.raises(ArchiveError, match="is encrypted; save the zip without a password"):
+        read(uri)
+
+
+def test_other_compression(make_zip):
+    with pytest.raises(ArchiveError, match="is compressed by method 12; use plain deflate"):
+        read(make_zip(text=TEXT, compression=zipfile.ZIP_BZIP2))
+
+
+@pytest.mark.parametrize("kept", [0.99, 0.5, 0.01])
+def test_truncated(make_zip, kept):
+    uri = make_zip(text=TEXT)
+    data = Path(uri).read_bytes()
+    Path(uri).write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(ArchiveError, match=r"the zip is damaged or not whole \(.+\); copy or download it again"):
+        read(uri)
+
+
+def test_empty_file(make_zip):
+    uri = make_zip(text=TEXT)
+    Path(uri).write_bytes(b"")
+    with pytest.raises(ArchiveError, match="the zip is damaged or not whole"):
+        read(uri)
+
+
+def test_flipped_bit(make_zip):
+    uri = make_zip(text=TEXT, compression=zipfile.ZIP_STORED)
+    data = bytearray(Path(uri).read_bytes())
+    data[200] ^= 1
+    Path(uri).write_bytes(data)
+    with pytest.raises(ArchiveError, match=r"damaged or not whole \(Bad CRC-32 for file 'events\.csv'\)"):
+        read(uri)
+
+
+def test_deflate_stream_that_ends_too_early(make_zip):
+    uri = make_zip(text=TEXT)
+    data = bytearray(Path(uri).read_bytes())
+    # The directory claims more compressed bytes than there are before it: the stream runs into other bytes.
+    at = data.index(b"PK\1\2") + 20
+    size = struct.unpack_from("<I", data, at)[0]
+    del data[size // 2 : size // 2 + 50]
+    Path(uri).write_bytes(data)
+    with pytest.raises(ArchiveError, match="the zip is damaged or not whole"):
+        read(uri)
+
+
+def test_header_of_the_member_overwritten(make_zip):
+    uri = make_zip(text=TEXT)
+    data = bytearray(Path(uri).read_bytes())
+    data[:4] = b"XXXX"
+    Path(uri).write_bytes(data)
+    with pytest.raises(ArchiveError, match="the zip is damaged or not whole"):
+        read(uri)
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(StorageError, match="cannot be read: No such file"):
+        read(str(tmp_path / "events.csv.zip"))

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from sparksweep.errors import ArchiveError, DataError, StorageError, UsageError
+from sparksweep.ingest import Column, TableSchema
+from sparksweep.ingest.source import find_archives, list_source, open_source
+
+SCHEMAS = [TableSchema(name, (Column("id", "int64"),)) for name in ("events", "app_events")]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("events.csv.zip", "app_events.csv.zip"):
+        (tmp_path / name).write_bytes(b"")
+    return tmp_path
+
+
+def test_each_table_has_its_archive(folder):
+    (folder / "sample_submission.csv.zip").write_bytes(b"")
+    (folder / "events.csv").write_bytes(b"")
+    (folder / "._events.csv.zip").write_bytes(b"")
+    assert find_archives(folder, SCHEMAS) == {
+        "events": f"{folder}/events.csv.zip",
+        "app_events": f"{folder}/app_events.csv.zip",
+    }
+
+
+def test_source_can_be_a_file_uri(folder):
+    archives = find_archives(folder.as_uri(), SCHEMAS)
+    assert archives["events"] == f"{folder.as_uri()}/events.csv.zip"
+    with open_source(archives["events"]) as stream:
+        assert stream.read() == b""
+
+
+def test_relative_source_becomes_absolute(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert find_archives(folder.name, SCHEMAS)["events"] == f"{folder}/events.csv.zip"
+
+
+def test_all_missing_archives_are_named_at_once(tmp_path):
+    with pytest.raises(ArchiveError, match=r"events\.csv\.zip, app_events\.csv\.zip missing; put the files there"):
+        find_archives(tmp_path, SCHEMAS)
+
+
+@pytest.mark.parametrize("name", ["Events.csv.zip", "events.zip", "events.csv (1).zip"])
+def test_archive_under_nearly_its_name_is_pointed_out(folder, name):
+    (folder / "events.csv.zip").rename(folder / name)
+    with pytest.raises(ArchiveError) as caught:
+        find_archives(folder, SCHEMAS)
+    assert str(caught.value) == f"{folder}: events.csv.zip missing; rename {name!r} to events.csv.zip"
+
+
+@pytest.mark.parametrize(
+    "name", ["EVENTS.csv.zip", "events.zip", "events.csv (1).zip", "events (2).csv.zip", "events.csv - Copy.zip"]
+)
+def test_two_files_of_one_table(folder, name):
+    (folder / name).write_bytes(b"")
+    with pytest.raises(ArchiveError) as caught:
+        find_archives(folder, SCHEMAS)
+    assert "are all table events; keep one, named events.csv.zip" in str(caught.value)
+    assert repr(name) in str(caught.value)
+
+
+def test_no_such_folder(tmp_path):
+    with pytest.raises(DataError, match=r"absent: no such folder; data\.source must name the folder"):
+        list_source(str(tmp_path / "absent"))
+
+
+def test_a_file_is_no_folder(folder):
+    with pytest.raises(DataError, match="no such folder"):
+        list_source(str(folder / "events.csv.zip"))
+
+
+def test_folder_that_cannot_be_listed(folder, monkeypatch):
+    def refuse(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    with pytest.raises(StorageError, match="cannot be read: Permission denied"):
+        list_source(str(folder))
+
+
+def test_file_that_cannot_be_opened(tmp_path):
+    with pytest.raises(StorageError, match=r"gone\.zip: cannot be read: No such file or directory"):
+        open_source(str(tmp_path / "gone.zip"))
+
+
+def test_source_of_an_unknown_kind():
+    with pytest.raises(UsageError, match="s3://bucket: only a local or shared folder can be a source"):
+        list_source("s3://bucket")

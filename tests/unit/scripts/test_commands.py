@@ -1,0 +1,186 @@
+"""What scripts/run, test and check call once their environment is there, and what they end with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+SCRIPTS = ["scripts/run", "scripts/test", "scripts/check"]
+
+
+def add_data(stage, count=7):
+    raw = stage.project / "demo" / "raw"
+    raw.mkdir(parents=True)
+    for number in range(count):
+        (raw / f"table{number}.csv.zip").touch()
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_needs_no_python(stage, script):
+    ended = stage.run(script, "--help")
+    assert ended.returncode == 0
+    assert ended.stdout.startswith(f"usage: {script} ")
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, "scripts/environment.sh", "scripts/constraints", ".ci/run"])
+def test_script_is_good_bash(repository, script):
+    subprocess.run(["bash", "-n", repository / script], check=True)
+    assert os.access(repository / script, os.X_OK) != script.endswith(".sh")
+
+
+def test_run_generates_sweeps_predicts(ready):
+    ended = ready.run("scripts/run")
+    assert ended.returncode == 0
+    assert ready.calls() == [
+        "sparksweep generate --out demo/raw --scale 0.02 --seed 0",
+        "sparksweep sweep conf/experiments/demo.yaml --workspace demo/workspace",
+        "sparksweep predict conf/experiments/demo.yaml --workspace demo/workspace",
+    ]
+    assert "\n$ .venv/bin/sparksweep sweep conf/experiments/demo.yaml --workspace demo/workspace\n" in ended.stdout
+
+
+def test_run_generates_only_what_is_not_there(ready):
+    add_data(ready)
+    ready.run("scripts/run")
+    assert [call.split()[1] for call in ready.calls()] == ["sweep", "predict"]
+
+
+def test_run_generates_again_after_an_interrupted_generation(ready):
+    add_data(ready, count=3)
+    ready.run("scripts/run")
+    assert ready.calls()[0].startswith("sparksweep generate")
+
+
+def test_run_takes_the_name_of_an_experiment_and_settings(ready):
+    ready.run("scripts/run", "single_vm_small", "--set", "search.param_grid.max_depth=[3, 4]")
+    assert ready.calls() == [
+        f"sparksweep {command} conf/experiments/single_vm_small.yaml --workspace work/single_vm_small "
+        "--set search.param_grid.max_depth=[3, 4]"
+        for command in ("sweep", "predict")
+    ]
+
+
+def test_run_takes_settings_alone(ready):
+    add_data(ready)
+    ready.run("scripts/run", "--set", "search.cv=2")
+    assert (
+        ready.calls()[0] == "sparksweep sweep conf/experiments/demo.yaml --workspace demo/workspace --set search.cv=2"
+    )
+
+
+def test_run_takes_a_path_relative_to_where_it_is_called(ready):
+    mine = ready.folder / "my experiments"
+    mine.mkdir()
+    (mine / "own.yaml").touch()
+    ready.run("scripts/run", "own.yaml", cwd=mine)
+    assert ready.calls()[0] == f"sparksweep sweep {mine}/own.yaml --workspace work/own"
+
+
+def test_run_leaves_an_unknown_name_to_the_command(ready):
+    ready.set("sparksweep-sweep.ends", 2)
+    assert ready.run("scripts/run", "singel_vm").returncode == 2
+    assert ready.calls() == ["sparksweep sweep singel_vm --workspace work/singel_vm"]
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("generate", 1), ("generate", 130), ("sweep", 1), ("sweep", 2), ("sweep", 130), ("predict", 1)],
+)
+def test_run_stops_at_a_failure_with_its_code(ready, command, code):
+    ready.set(f"sparksweep-{command}.ends", code)
+    assert ready.run("scripts/run").returncode == code
+    assert ready.calls()[-1].startswith(f"sparksweep {command} ")
+
+
+def test_run_predicts_although_fits_failed_and_says_so(ready):
+    ready.set("sparksweep-sweep.ends", 3)
+    assert ready.run("scripts/run").returncode == 3
+    assert ready.calls()[-1].startswith("sparksweep predict ")
+
+
+CATCHES = 'trap "exit 130" INT\n'
+
+
+def interrupt(ready, script, program, text, *arguments):
+    """Start a script whose environment's `program` runs until it is stopped; press Ctrl-C; return the exit code."""
+    begin = '#!/usr/bin/env bash\necho "started" >>"$STAGE/calls.log"\n'
+    ready.add_program(f"../{ready.project.name}/.venv/bin/{program}", f"{begin}{text}while :; do sleep 0.05; done\n")
+    process = ready.start(script, *arguments)
+    deadline = time.monotonic() + 20
+    while "started" not in ready.calls() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=20)
+    assert ready.calls() == ["started"], "nothing begins after it"
+    return process.returncode
+
+
+@pytest.mark.parametrize("text", [CATCHES, ""], ids=["ends by itself", "dies"])
+@pytest.mark.parametrize(("script", "program"), [("scripts/run", "sparksweep"), ("scripts/check", "ruff")])
+def test_interrupt_ends_with_130(ready, script, program, text):
+    assert interrupt(ready, script, program, text) == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], ["tests/unit -n 2", "tests --ignore=tests/unit"]),
+        (["--fast"], ["tests/unit -n 2"]),
+        (["--fast", "-k", "a or b"], ["tests/unit -n 2 -k a or b"]),
+        (["tests/spark", "-x"], ["tests/spark -x"]),
+    ],
+)
+def test_test_calls_pytest(ready, arguments, expected):
+    ended = ready.run("scripts/test", *arguments)
+    assert ended.returncode == 0
+    assert ready.calls() == [f"python -m pytest {each}" for each in expected]
+
+
+def test_test_runs_the_tests_on_spark_although_one_without_failed(ready):
+    ready.set("pytest.ends", 1)
+    assert ready.run("scripts/test").returncode == 1
+    assert len(ready.calls()) == 2
+
+
+def test_interrupt_of_the_first_tests_begins_no_second(ready):
+    python = ready.project / ".venv" / "bin" / "python"
+    catching = python.read_text().replace('"-m pytest"*)', '"-m pytest"*) trap "exit 2" INT; sleep 5;')
+    ready.add_program(f"../{ready.project.name}/.venv/bin/python", catching)
+    process = ready.start("scripts/test")
+    deadline = time.monotonic() + 20
+    while not ready.calls() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert len(ready.calls()) == 1
+
+
+CHECKS = ["ruff format --check .", "ruff check .", "mypy ", "lint-imports "]
+
+
+def test_check_runs_four_tools(ready):
+    assert ready.run("scripts/check").returncode == 0
+    assert ready.calls() == CHECKS
+
+
+@pytest.mark.parametrize("tool", ["ruff-format", "ruff-check", "mypy", "lint-imports"])
+def test_check_fails_with_any_of_them_and_lets_all_speak(ready, tool):
+    ready.set(f"{tool}.ends", 4)
+    assert ready.run("scripts/check").returncode == 1
+    assert ready.calls() == CHECKS
+
+
+def test_check_can_mend(ready):
+    ready.run("scripts/check", "--fix")
+    assert ready.calls()[:2] == ["ruff format .", "ruff check --fix ."]
+
+
+def test_check_knows_its_arguments(ready):
+    ended = ready.run("scripts/check", "--fixx")
+    assert ended.returncode == 2
+    assert "unknown argument --fixx; see scripts/check --help" in ended.stdout

@@ -1,0 +1,47 @@
+"""Every module can be imported, jobs hold no logic, and what runs on a worker stays free of Spark."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sparksweep
+
+ROOT = Path(sparksweep.__file__).parents[2]
+MODULES = sorted(module.name for module in pkgutil.walk_packages(sparksweep.__path__, "sparksweep."))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_module_can_be_imported_and_says_what_it_is(name):
+    assert importlib.import_module(name).__doc__
+
+
+@pytest.mark.parametrize("job", sorted(ROOT.glob("jobs/*.py")), ids=lambda path: path.stem)
+def test_a_job_only_calls_its_command(job):
+    tree = ast.parse(job.read_text(encoding="utf-8"))
+    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    names = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    assert modules == {"sparksweep.cli"}
+    assert names == {"sys"}
+    assert f'main(["{job.stem}"' in job.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("module", ["sparksweep.search.worker", "sparksweep.search.evaluate"])
+def test_what_runs_on_a_worker_imports_no_pyspark(module):
+    code = f"import sys, {module}; print('pyspark' in sys.modules, 'sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_the_public_names_are_what_they_should_be():
+    assert sorted(sparksweep.__all__) == ["GridSearchCV", "RandomizedSearchCV", "__version__", "load_run"]
+    for name in sparksweep.__all__:
+        assert getattr(sparksweep, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'GridSearch'"):
+        _ = sparksweep.GridSearch

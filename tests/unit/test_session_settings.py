@@ -1,0 +1,80 @@
+"""What a session is built with, without starting one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pyspark
+import pytest
+
+from sparksweep import session
+from sparksweep.errors import SessionError
+
+
+def test_local_is_the_default_and_binds_the_loopback_address_only():
+    settings = session._settings(None, {})
+    assert settings["spark.master"].startswith("local[")
+    assert settings["spark.driver.bindAddress"] == "127.0.0.1"
+    assert settings["spark.sql.session.timeZone"] == "UTC"
+    assert Path(
+        settings["spark.driver.defaultJavaOptions"].removeprefix("-Dlog4j2.configurationFile=file://")
+    ).is_file()
+
+
+def test_the_users_settings_win_and_a_cluster_gets_no_local_ones():
+    settings = session._settings(None, {"spark.master": "yarn", "spark.sql.session.timeZone": "Asia/Tokyo"})
+    assert settings["spark.master"] == "yarn"
+    assert settings["spark.sql.session.timeZone"] == "Asia/Tokyo"
+    assert "spark.driver.bindAddress" not in settings
+    assert "spark.driver.memory" not in settings
+
+
+def test_what_spark_submit_was_told_stays(monkeypatch):
+    class Submitted(dict):
+        contains = dict.__contains__
+
+    monkeypatch.setattr(
+        pyspark, "SparkConf", lambda: Submitted({"spark.master": "spark://h:1", "spark.python.worker.reuse": "false"})
+    )
+    settings = session._settings("local[2]", {})
+    assert settings["spark.master"] == "spark://h:1"
+    assert "spark.python.worker.reuse" not in settings
+
+
+def test_the_users_java_home_is_kept(monkeypatch):
+    monkeypatch.setenv("JAVA_HOME", "/opt/java")
+    session._find_java()
+    assert session.os.environ["JAVA_HOME"] == "/opt/java"
+
+
+def test_no_java_at_all_is_one_line_with_what_to_do(monkeypatch):
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setattr(session.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(session.shutil, "which", lambda name: None)
+    with pytest.raises(
+        SessionError, match=r"no Java runtime found.*pip install 'sparksweep\[local\]'.*JAVA_HOME"
+    ) as caught:
+        session._find_java()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_java_wheel_is_not_used_for_spark_4(monkeypatch):
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setattr(pyspark, "__version__", "4.1.0")
+    monkeypatch.setattr(session.shutil, "which", lambda name: "/usr/bin/java")
+    session._find_java()
+    assert "JAVA_HOME" not in session.os.environ
+
+
+def test_processors_of_this_process_not_of_the_machine(monkeypatch):
+    monkeypatch.setattr(session.os, "sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
+    assert session._local_master() == "local[3]"
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    import subprocess
+
+    code = "import sparksweep, sys; print(sorted({'pyspark', 'sklearn', 'xgboost', 'pandas'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

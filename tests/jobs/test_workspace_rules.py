@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from scipy.sparse import csr_matrix, save_npz
@@ -401,7 +402,7 @@ def test_a_candidate_that_fails_is_told_and_the_rest_is_ranked(command, sweep_fi
     assert "3 of 6 fits failed, the first: " in ended.out
     assert REASON in ended.out
     assert "sparksweep: error" not in ended.err
-    assert (run.status, run.n_failed, run.best_params) == ("complete", 3, {"C": 1.0})
+    assert (run.status, run.n_failed, run.best_params) == ("complete", 3, {"dual": False})
     (failure,) = run.facts["failed_fits"]
     assert (failure["status"], failure["n_fits"], failure["candidate_ids"]) == ("failed", 3, [0])
     assert failure["reason"].endswith(REASON)
@@ -412,7 +413,7 @@ def test_a_candidate_that_fails_is_told_and_the_rest_is_ranked(command, sweep_fi
     assert np.isnan(results["mean_test_score"][0])
     assert results["rank_test_score"].tolist() == [2, 1]
     assert run.store.read_bytes("sweeping_results.txt").decode().splitlines()[1].startswith("mean: nan, std: nan, ")
-    assert REASON.replace("'", "&#39;") in run.store.read_bytes("report.html").decode()
+    assert REASON in run.store.read_bytes("report.html").decode()
     listed = command("runs", "list", "--workspace", tmp_path / "workspace").done()
     assert listed.splitlines()[1].split()[3:5] == ["6", "3"]
 
@@ -430,9 +431,9 @@ def test_error_score_as_a_number(sweep_file, npz):
 def test_no_result_is_a_failed_run(command, sweep_file, npz, tmp_path, leftovers, search):
     ended, run = sweep_file(npz, "npz", code=1, search=search)
     line = ended.failed(1)
-    assert "The 'C' parameter of LogisticRegression must be a float in the range (0.0, inf]" in line
+    assert REASON in line
     assert run.status == "failed"
-    assert "'C' parameter" in run.facts["reason"]
+    assert REASON in run.facts["reason"]
     assert not run.has("results.parquet")
     assert not run.has("model")
     assert leftovers(tmp_path / "workspace") == []
@@ -456,18 +457,6 @@ def wait_until(condition, process: subprocess.Popen, seconds: float = 120.0):
     raise AssertionError(f"ended with {process.poll()}: {process.stdout.read()} {process.stderr.read()}")
 
 
-def group_members(group: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except (OSError, ValueError):
-            continue
-        if entry.name.isdigit() and int(fields[2]) == group and fields[0] != "Z":
-            found.append(int(entry.name))
-    return found
-
-
 @pytest.mark.slow
 def test_ctrl_c_in_the_middle_of_a_sweep(
     command, copied, write_experiment, start_process, sparksweep_program, cluster_module, leftovers, tmp_path
@@ -487,12 +476,16 @@ def test_ctrl_c_in_the_middle_of_a_sweep(
         text=True,
     )
 
-    def training():
-        """Return whether a task's Python process has loaded xgboost."""
-        maps = [Path(f"/proc/{pid}/maps") for pid in group_members(process.pid) if pid != process.pid]
-        return any("libxgboost" in path.read_text() for path in maps if path.exists())
+    def training() -> list[psutil.Process]:
+        """Return the command's processes once one of its tasks has loaded xgboost.
 
-    wait_until(lambda: len(runs_of(copied.workspace)) == 2 and training(), process)
+        By descent, not by process group: Spark's Python daemon opens a group of its own.
+        """
+        started = psutil.Process(process.pid).children(recursive=True)
+        maps = [Path(f"/proc/{child.pid}/maps") for child in started]
+        return started if any("libxgboost" in path.read_text() for path in maps if path.exists()) else []
+
+    started = wait_until(lambda: len(runs_of(copied.workspace)) == 2 and training(), process)
     time.sleep(2)
     run = runs_of(copied.workspace)[1]
     assert facts_of(run)["status"] == "running"
@@ -507,10 +500,8 @@ def test_ctrl_c_in_the_middle_of_a_sweep(
     assert facts["reason"] == "stopped by the user or the scheduler"
     assert not (run / "results.parquet").exists()
     assert leftovers(copied.workspace) == []
-    end = time.monotonic() + 30
-    while group_members(process.pid) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert group_members(process.pid) == []
+    _, alive = psutil.wait_procs(started, timeout=30)
+    assert alive == []
     listed = command("runs", "list", "--workspace", copied.workspace).done().splitlines()
     assert re.fullmatch(rf"{run.name} +interrupted +long +.*", listed[2])
     assert pq.read_table(copied.run / "results.parquet").num_rows == 4

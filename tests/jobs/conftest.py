@@ -16,9 +16,12 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from sklearn.datasets import load_iris
 
+from sparksweep import load_run
 from sparksweep.cli import main
 
 PATIENCE = 500.0  # seconds after which a process is taken to hang; on a quiet machine none needs 20
@@ -189,9 +192,14 @@ class Finished:
     raw: Path
 
     @property
+    def runs(self) -> list[Path]:
+        """Folders of the runs, oldest first."""
+        return sorted(path for path in (self.workspace / "runs").iterdir() if not path.name.startswith("."))
+
+    @property
     def run(self) -> Path:
         """Folder of the first run."""
-        return sorted(path for path in (self.workspace / "runs").iterdir() if not path.name.startswith("."))[0]
+        return self.runs[0]
 
 
 @pytest.fixture(scope="session")
@@ -208,6 +216,40 @@ def copied(finished, tmp_path):
     """Return the finished workspace as a copy that may be changed."""
     shutil.copytree(finished.workspace, tmp_path / "workspace")
     return Finished(tmp_path / "workspace", finished.experiment, finished.raw)
+
+
+@pytest.fixture(scope="session")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    keep = np.random.default_rng(0).permutation(len(y))[:90]
+    return X[keep].astype(np.float32), np.array(["setosa", "versicolor", "virginica"])[y[keep]]
+
+
+LINEAR_SEARCH = {
+    "estimator": "sklearn.linear_model.LogisticRegression",
+    "params": {"max_iter": 1000},
+    "param_grid": {"C": [0.1, 1.0]},
+    "scoring": "accuracy",
+    "cv": 3,
+}
+
+
+@pytest.fixture
+def sweep_file(command, write_experiment, tmp_path):
+    """Return a function that sweeps a file that is a matrix already; gives what was said and the run."""
+
+    def sweep(path: Path, form: str, code: int = 0, search: dict | None = None, **data: str):
+        settings = {**LINEAR_SEARCH, **(search or {})}
+        # A section of the small sweep must not shine through: its params and grid are xgboost's.
+        experiment = write_experiment(
+            tmp_path / "mine.yaml", path, data={"format": form, **data}, features=None, search=settings
+        )
+        ended = command("sweep", experiment, "--workspace", tmp_path / "workspace")
+        assert ended.code == code, ended
+        newest = max((tmp_path / "workspace" / "runs").iterdir())
+        return ended, load_run(str(newest))
+
+    return sweep
 
 
 @pytest.fixture(scope="session")

@@ -1,24 +1,18 @@
-"""What a workspace keeps, reuses, refuses and rebuilds; other kinds of data and search; how a sweep ends badly."""
+"""What a workspace keeps, reuses, refuses and rebuilds; other kinds of data and search."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
-import pyarrow.parquet as pq
 import pytest
 from scipy.sparse import csr_matrix, save_npz
-from sklearn.datasets import dump_svmlight_file, load_iris
+from sklearn.datasets import dump_svmlight_file
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, PredefinedSplit, StratifiedKFold
 
@@ -203,42 +197,27 @@ def test_nothing_temporary_is_left(finished, leftovers):
     assert leftovers(finished.workspace) == []
 
 
+# ---- Sweep and predict in one command
+
+
+def test_sweep_and_predict_are_the_two_commands_in_one(command, copied):
+    out = command("sweep", copied.experiment, "--workspace", copied.workspace, "--predict").done()
+    first, second = copied.runs
+    assert (second / "submission.csv").read_bytes() == (first / "submission.csv").read_bytes()
+    assert out.splitlines()[-2:] == [f"submission: {second}/submission.csv", f"report: {second}/report.html"]
+
+
+def test_there_may_be_nothing_to_predict(command, copied, quick, write_experiment, tmp_path):
+    experiment = write_experiment(tmp_path / "mine.yaml", copied.raw, search={**quick, "refit": False})
+    out = command("sweep", experiment, "--workspace", copied.workspace, "--predict").done()
+    assert "predict: nothing, since the run has no refitted model\n" in out
+    assert not (copied.runs[1] / "submission.csv").exists()
+
+
 # ---- A matrix that is one already
 
 
-@pytest.fixture(scope="module")
-def iris():
-    X, y = load_iris(return_X_y=True)
-    keep = np.random.default_rng(0).permutation(len(y))[:90]
-    return X[keep].astype(np.float32), np.array(["setosa", "versicolor", "virginica"])[y[keep]]
-
-
 GRID = {"C": [0.1, 1.0]}
-SEARCH = {
-    "estimator": "sklearn.linear_model.LogisticRegression",
-    "params": {"max_iter": 1000},
-    "param_grid": GRID,
-    "scoring": "accuracy",
-    "cv": 3,
-}
-
-
-@pytest.fixture
-def sweep_file(command, write_experiment, tmp_path):
-    """Return a function that sweeps a file that is a matrix already; gives what was said and the run."""
-
-    def sweep(path: Path, form: str, code: int = 0, search: dict | None = None, **data: str):
-        settings = {**SEARCH, **(search or {})}
-        # A section of the small sweep must not shine through: its params and grid are xgboost's.
-        experiment = write_experiment(
-            tmp_path / "mine.yaml", path, data={"format": form, **data}, features=None, search=settings
-        )
-        ended = command("sweep", experiment, "--workspace", tmp_path / "workspace")
-        assert ended.code == code, ended
-        runs = runs_of(tmp_path / "workspace")
-        return ended, load_run(str(runs[-1]))
-
-    return sweep
 
 
 def reference(X, y, cv=3, scoring="accuracy", refit=True, **params):
@@ -287,6 +266,17 @@ def parquet(iris, tmp_path):
     frame["kind"], frame["fold"] = y, np.arange(90) % 4
     frame.to_parquet(tmp_path / "iris.parquet")
     return tmp_path / "iris.parquet"
+
+
+def test_a_file_has_no_test_rows_to_predict(command, write_experiment, iris, tmp_path):
+    np.savez(tmp_path / "iris.npz", X=iris[0], y=iris[1])
+    search = {"estimator": "sklearn.linear_model.LogisticRegression", "params": {}, "param_grid": GRID}
+    data = {"format": "npz"}
+    experiment = write_experiment(
+        tmp_path / "mine.yaml", tmp_path / "iris.npz", data=data, features=None, search=search
+    )
+    out = command("sweep", experiment, "--workspace", tmp_path / "workspace", "--predict").done()
+    assert re.search(r"^predict: nothing, since .*/matrix/.* has no test matrix$", out, re.MULTILINE)
 
 
 def test_parquet_with_a_column_of_folds(sweep_file, parquet, iris):
@@ -382,126 +372,3 @@ def test_a_model_that_was_not_refitted_does_not_predict(command, copied, quick, 
     line = command("predict", experiment, "--workspace", copied.workspace, "--run", run.name).failed(1)
     assert line == f"{run / 'model'} is not there: the run was not refitted, or did not end"
     assert not (run / "submission.csv").exists()
-
-
-# ---- Sweeps that end badly
-
-
-FAILS_AT_ZERO = {"param_grid": {"dual": [True, False]}}
-REASON = "Solver lbfgs supports only dual=False, got dual=True"
-
-
-@pytest.fixture
-def npz(iris, tmp_path):
-    np.savez(tmp_path / "iris.npz", X=iris[0], y=iris[1])
-    return tmp_path / "iris.npz"
-
-
-def test_a_candidate_that_fails_is_told_and_the_rest_is_ranked(command, sweep_file, npz, tmp_path):
-    ended, run = sweep_file(npz, "npz", code=3, search=FAILS_AT_ZERO)
-    assert "3 of 6 fits failed, the first: " in ended.out
-    assert REASON in ended.out
-    assert "sparksweep: error" not in ended.err
-    assert (run.status, run.n_failed, run.best_params) == ("complete", 3, {"dual": False})
-    (failure,) = run.facts["failed_fits"]
-    assert (failure["status"], failure["n_fits"], failure["candidate_ids"]) == ("failed", 3, [0])
-    assert failure["reason"].endswith(REASON)
-    fits = run.table("fits.parquet").to_pylist()
-    assert [row["status"] for row in fits] == ["failed"] * 3 + ["complete"] * 4
-    assert all("Traceback" in row["fit_error"] and REASON in row["fit_error"] for row in fits[:3])
-    results = run.results
-    assert np.isnan(results["mean_test_score"][0])
-    assert results["rank_test_score"].tolist() == [2, 1]
-    assert run.store.read_bytes("sweeping_results.txt").decode().splitlines()[1].startswith("mean: nan, std: nan, ")
-    assert REASON in run.store.read_bytes("report.html").decode()
-    listed = command("runs", "list", "--workspace", tmp_path / "workspace").done()
-    assert listed.splitlines()[1].split()[3:5] == ["6", "3"]
-
-
-def test_error_score_as_a_number(sweep_file, npz):
-    _, run = sweep_file(npz, "npz", code=3, search={**FAILS_AT_ZERO, "error_score": 0.25})
-    assert run.results["mean_test_score"][0] == 0.25
-
-
-@pytest.mark.parametrize(
-    "search",
-    [{**FAILS_AT_ZERO, "error_score": "raise"}, {"param_grid": {"dual": [True]}}],
-    ids=["error_score is raise", "every fit fails"],
-)
-def test_no_result_is_a_failed_run(command, sweep_file, npz, tmp_path, leftovers, search):
-    ended, run = sweep_file(npz, "npz", code=1, search=search)
-    line = ended.failed(1)
-    assert REASON in line
-    assert run.status == "failed"
-    assert REASON in run.facts["reason"]
-    assert not run.has("results.parquet")
-    assert not run.has("model")
-    assert leftovers(tmp_path / "workspace") == []
-    shown = command("runs", "show", run.run_id, "--workspace", tmp_path / "workspace").done()
-    assert shown.startswith(f"run {run.run_id}: failed\n")
-    assert "reason: " in shown
-    assert (
-        command("report", run.run_id, "--workspace", tmp_path / "workspace")
-        .failed(2)
-        .startswith(f"run {run.run_id} is failed: only a complete run has results")
-    )
-
-
-def wait_until(condition, process: subprocess.Popen, seconds: float = 120.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"ended with {process.poll()}: {process.stdout.read()} {process.stderr.read()}")
-
-
-@pytest.mark.slow
-def test_ctrl_c_in_the_middle_of_a_sweep(
-    command, copied, write_experiment, start_process, sparksweep_program, cluster_module, leftovers, tmp_path
-):
-    """The terminal sends SIGINT to all processes of the command, the JVM included."""
-    grid = {"n_estimators": [100_000], "max_depth": [3, 4]}
-    experiment = write_experiment(tmp_path / "long.yaml", copied.raw, search={"param_grid": grid})
-    process = start_process(
-        sparksweep_program,
-        "sweep",
-        experiment,
-        "--workspace",
-        copied.workspace,
-        env=cluster_module.java_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-    def training() -> list[psutil.Process]:
-        """Return the command's processes once one of its tasks has loaded xgboost.
-
-        By descent, not by process group: Spark's Python daemon opens a group of its own.
-        """
-        started = psutil.Process(process.pid).children(recursive=True)
-        maps = [Path(f"/proc/{child.pid}/maps") for child in started]
-        return started if any("libxgboost" in path.read_text() for path in maps if path.exists()) else []
-
-    started = wait_until(lambda: len(runs_of(copied.workspace)) == 2 and training(), process)
-    time.sleep(2)
-    run = runs_of(copied.workspace)[1]
-    assert facts_of(run)["status"] == "running"
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, (out, err)
-    # Spark may add its own words on tasks that were stopped half-way; nothing of Python's.
-    assert [line for line in err.splitlines() if "sparksweep" in line] == ["sparksweep: error: interrupted"]
-    assert "Traceback" not in err
-    facts = facts_of(run)
-    assert facts["status"] == "interrupted"
-    assert facts["reason"] == "stopped by the user or the scheduler"
-    assert not (run / "results.parquet").exists()
-    assert leftovers(copied.workspace) == []
-    _, alive = psutil.wait_procs(started, timeout=30)
-    assert alive == []
-    listed = command("runs", "list", "--workspace", copied.workspace).done().splitlines()
-    assert re.fullmatch(rf"{run.name} +interrupted +long +.*", listed[2])
-    assert pq.read_table(copied.run / "results.parquet").num_rows == 4

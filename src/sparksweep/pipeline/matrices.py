@@ -13,7 +13,7 @@ from sparksweep.pipeline.job import Job
 from sparksweep.pipeline.tables import ensure_tables
 from sparksweep.talkingdata import SCHEMAS, build_matrices
 
-__all__ = ["ensure_matrices", "open_part"]
+__all__ = ["ensure_matrices", "has_part", "open_part"]
 
 
 def ensure_matrices(job: Job) -> None:
@@ -30,6 +30,11 @@ def ensure_matrices(job: Job) -> None:
         _ensure_features(job)
     else:
         _ensure_import(job)
+
+
+def has_part(job: Job, part: str) -> bool:
+    """Tell whether the experiment has this part: an imported matrix has no test rows."""
+    return job.store.exists(f"{job.matrix_folder}/{part}")
 
 
 def open_part(job: Job, part: str) -> Matrix:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sparksweep.errors import UsageError
 from sparksweep.matrix import Matrix
 from sparksweep.pipeline.job import Job
-from sparksweep.pipeline.matrices import ensure_matrices, open_part
-from sparksweep.pipeline.report import report_page
+from sparksweep.pipeline.matrices import ensure_matrices, has_part, open_part
 from sparksweep.pipeline.runs import find_run, newest_run
 from sparksweep.pipeline.sweep import OnProgress, run_sweep, sweep_key
 from sparksweep.predict import write_predictions
 from sparksweep.runs import Run
 
-__all__ = ["run_predict"]
+__all__ = ["predict_if_possible", "run_predict"]
 
 
 def run_predict(job: Job, run_id: str | None, on_progress: OnProgress) -> Run:
@@ -33,7 +34,8 @@ def run_predict(job: Job, run_id: str | None, on_progress: OnProgress) -> Run:
         There is no such run, it has no model, its model was fitted on other columns, or there are no test rows.
     """
     ensure_matrices(job)
-    if not job.store.exists(f"{job.matrix_folder}/test"):
+    job = replace(job, rebuild=False)  # it is done: a sweep that is needed first would rebuild once more
+    if not has_part(job, "test"):
         raise UsageError(f"{job.store.uri(job.matrix_folder)} has no test matrix: there is nothing to predict")
     train = open_part(job, "train")
     run = _run(job, run_id, train, on_progress)
@@ -42,11 +44,25 @@ def run_predict(job: Job, run_id: str | None, on_progress: OnProgress) -> Run:
             f"run {run.run_id} was fitted on another matrix than {job.matrix_folder} holds now; sweep again, or name "
             "a run of this matrix"
         )
+    _write(job, run)
+    return run
+
+
+def predict_if_possible(job: Job, run: Run) -> None:
+    """Predict the test rows with the model of a run just made, or say what there is not to do it with."""
+    if not run.has("model"):
+        job.say("predict: nothing, since the run has no refitted model")
+    elif not has_part(job, "test"):
+        job.say(f"predict: nothing, since {job.store.uri(job.matrix_folder)} has no test matrix")
+    else:
+        _write(job, run)
+
+
+def _write(job: Job, run: Run) -> None:
+    """Write predictions of the test rows into the run's folder."""
     test = open_part(job, "test")
     job.say(f"predict: {test.manifest.shape[0]} rows with the model of run {run.run_id}")
     write_predictions(run, test)
-    run.store.write_bytes(f"{run.folder}/report.html", report_page(run).encode("utf-8"))
-    return run
 
 
 def _run(job: Job, run_id: str | None, train: Matrix, on_progress: OnProgress) -> Run:

@@ -37,16 +37,16 @@ def test_run_generates_sweeps_predicts(ready):
     assert ended.returncode == 0
     assert ready.calls() == [
         "sparksweep generate --out demo/raw --scale 0.02 --seed 0",
-        "sparksweep sweep conf/experiments/demo.yaml --workspace demo/workspace",
-        "sparksweep predict conf/experiments/demo.yaml --workspace demo/workspace",
+        "sparksweep sweep conf/experiments/demo.yaml --workspace demo/workspace --predict",
     ]
-    assert "\n$ .venv/bin/sparksweep sweep conf/experiments/demo.yaml --workspace demo/workspace\n" in ended.stdout
+    shown = "\n$ .venv/bin/sparksweep sweep conf/experiments/demo.yaml --workspace demo/workspace --predict\n"
+    assert shown in ended.stdout
 
 
 def test_run_generates_only_what_is_not_there(ready):
     add_data(ready)
     ready.run("scripts/run")
-    assert [call.split()[1] for call in ready.calls()] == ["sweep", "predict"]
+    assert [call.split()[1] for call in ready.calls()] == ["sweep"]
 
 
 def test_run_generates_again_after_an_interrupted_generation(ready):
@@ -58,18 +58,16 @@ def test_run_generates_again_after_an_interrupted_generation(ready):
 def test_run_takes_the_name_of_an_experiment_and_settings(ready):
     ready.run("scripts/run", "single_vm_small", "--set", "search.param_grid.max_depth=[3, 4]")
     assert ready.calls() == [
-        f"sparksweep {command} conf/experiments/single_vm_small.yaml --workspace work/single_vm_small "
+        "sparksweep sweep conf/experiments/single_vm_small.yaml --workspace work/single_vm_small --predict "
         "--set search.param_grid.max_depth=[3, 4]"
-        for command in ("sweep", "predict")
     ]
 
 
 def test_run_takes_settings_alone(ready):
     add_data(ready)
     ready.run("scripts/run", "--set", "search.cv=2")
-    assert (
-        ready.calls()[0] == "sparksweep sweep conf/experiments/demo.yaml --workspace demo/workspace --set search.cv=2"
-    )
+    call = "sparksweep sweep conf/experiments/demo.yaml --workspace demo/workspace --predict --set search.cv=2"
+    assert ready.calls() == [call]
 
 
 def test_run_takes_a_path_relative_to_where_it_is_called(ready):
@@ -77,29 +75,23 @@ def test_run_takes_a_path_relative_to_where_it_is_called(ready):
     mine.mkdir()
     (mine / "own.yaml").touch()
     ready.run("scripts/run", "own.yaml", cwd=mine)
-    assert ready.calls()[0] == f"sparksweep sweep {mine}/own.yaml --workspace work/own"
+    assert ready.calls()[0] == f"sparksweep sweep {mine}/own.yaml --workspace work/own --predict"
 
 
 def test_run_leaves_an_unknown_name_to_the_command(ready):
     ready.set("sparksweep-sweep.ends", 2)
     assert ready.run("scripts/run", "singel_vm").returncode == 2
-    assert ready.calls() == ["sparksweep sweep singel_vm --workspace work/singel_vm"]
+    assert ready.calls() == ["sparksweep sweep singel_vm --workspace work/singel_vm --predict"]
 
 
 @pytest.mark.parametrize(
     ("command", "code"),
-    [("generate", 1), ("generate", 130), ("sweep", 1), ("sweep", 2), ("sweep", 130), ("predict", 1)],
+    [("generate", 1), ("generate", 130), ("sweep", 1), ("sweep", 2), ("sweep", 3), ("sweep", 130)],
 )
 def test_run_stops_at_a_failure_with_its_code(ready, command, code):
     ready.set(f"sparksweep-{command}.ends", code)
     assert ready.run("scripts/run").returncode == code
     assert ready.calls()[-1].startswith(f"sparksweep {command} ")
-
-
-def test_run_predicts_although_fits_failed_and_says_so(ready):
-    ready.set("sparksweep-sweep.ends", 3)
-    assert ready.run("scripts/run").returncode == 3
-    assert ready.calls()[-1].startswith("sparksweep predict ")
 
 
 CATCHES = 'trap "exit 130" INT\n'

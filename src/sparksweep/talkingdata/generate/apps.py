@@ -20,8 +20,8 @@ RANK_DEVICES = (21645, 19720, 19084, 15024, 8406, 7972, 7649, 5000, 1000, 500, 1
 DEVICES = 22_500  # of train whose events tell of apps
 
 # Strength of the apps' leanings: standard deviations of what a theme and an app add.
-THEME_GENDER, THEME_AGE = 0.18, 0.11
-APP_GENDER, APP_AGE, APP_OWN = 0.42, 0.3, 0.12
+THEME_GENDER, THEME_AGE = 0.165, 0.1
+APP_GENDER, APP_AGE, APP_OWN = 0.39, 0.28, 0.11
 # What nearly everybody has says less about its owners.
 UNIVERSAL_SHARE, UNIVERSAL_STRENGTH = 0.5, 0.3
 

@@ -28,8 +28,9 @@ MAX_RATIO = 200
 _RATIO_MATTERS_FROM = 1 << 20
 _ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# What the reading of a damaged zip can raise: wrong checksum, wrong deflate stream, an end too early.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
+# What the reading of a damaged zip can raise: wrong checksum, wrong deflate stream, an end too early, a name not in
+# the encoding it claims (ValueError), a version or a flag that zipfile does not know.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
 
 
 def describe_member(uri: str, schema: TableSchema) -> dict[str, str | int]:

@@ -151,6 +151,28 @@ def test_header_of_the_member_overwritten(make_zip):
         read(uri)
 
 
+@pytest.mark.parametrize(
+    ("offset", "value", "reason"),
+    [
+        (46, 0xFF, "'utf-8' codec can't decode byte 0xff in position 0"),
+        (6, 128, "zip file version 12.8"),
+        (8, 0x20, "compressed patched data"),
+    ],
+    ids=["name", "version", "flag"],
+)
+def test_directory_that_zipfile_cannot_read(make_zip, offset, value, reason):
+    uri = make_zip(members=[("events.csv", TEXT)])
+    data = bytearray(Path(uri).read_bytes())
+    directory = data.index(b"PK\1\2")
+    data[directory + 9] |= 0x08  # the name is said to be UTF-8
+    data[directory + offset] = value
+    Path(uri).write_bytes(data)
+    with pytest.raises(
+        ArchiveError, match=rf"the zip is damaged or not whole \({reason}.*\); copy or download it again"
+    ):
+        read(uri)
+
+
 def test_no_such_file(tmp_path):
     with pytest.raises(StorageError, match="cannot be read: No such file"):
         read(str(tmp_path / "events.csv.zip"))

@@ -147,7 +147,7 @@ def read_tables(
     if missing:
         raise DataError(f"{store.shown(folder)}: {', '.join(missing)} not ingested yet; run sparksweep ingest first")
     return {
-        schema.name: spark.read.schema(schema.spark_schema()).parquet(store.uri(_table_path(folder, schema)))
+        schema.name: spark.read.schema(schema.spark_schema()).parquet(store.read_uri(_table_path(folder, schema)))
         for schema in schemas
     }
 

@@ -8,6 +8,7 @@ folder stands beside it; whoever looks the name up next moves it back (`Store._r
 from __future__ import annotations
 
 import builtins
+import re
 import uuid
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, suppress
@@ -17,6 +18,7 @@ from sparksweep.errors import StorageError
 
 __all__ = ["Store", "hidden_name", "parent_of"]
 
+GLOB = re.compile(r"[][{}*?\\]")  # what Hadoop takes for part of a pattern
 MOVE_ATTEMPTS = 10  # another process may publish under the same name at the same time
 
 
@@ -35,7 +37,7 @@ class Store(ABC):
 
     @abstractmethod
     def uri(self, path: str) -> str:
-        """Return what Spark is given to read or write `path`."""
+        """Return what Spark is given to write `path`; its readers take `read_uri`."""
 
     @abstractmethod
     def list(self, path: str) -> builtins.list[str]:
@@ -64,6 +66,10 @@ class Store(ABC):
     @abstractmethod
     def scratch(self) -> AbstractContextManager[Path]:
         """Return a context with a new local folder that is removed at its end; for `publish` to move from."""
+
+    def read_uri(self, path: str) -> str:
+        """Return what Spark is given to read `path`: its readers take ``*?[]{}`` in a name for a pattern."""
+        return GLOB.sub(r"\\\g<0>", self.uri(path))
 
     def exists(self, path: str) -> bool:
         """Tell whether there is a file or folder `path`."""

@@ -19,6 +19,7 @@ from sparksweep.ingest import (
     source_fingerprint,
 )
 from sparksweep.ingest.writing import write_parquet
+from sparksweep.storage import open_store
 
 pytestmark = pytest.mark.spark
 
@@ -81,6 +82,14 @@ def test_tables_are_typed_and_numbered(spark, store, add, ingest):
         ("timestamp", "timestamp"),
         ("line", "bigint"),
     ]
+
+
+@pytest.mark.parametrize("name", ["a[1-3]", "{b,c}", "d*e?", "f\\g", "h#i%20j:k ä"])
+def test_workspace_whose_name_looks_like_a_pattern(spark, source, add, tmp_path, name):
+    add("events", GOOD_EVENTS)
+    store = open_store(str(tmp_path / name))
+    ingest_tables(spark, source, [EVENTS], store)
+    assert read_tables(spark, store, [EVENTS])["events"].count() == 2
 
 
 def test_report_counts_and_is_kept(source, store, add, ingest):

@@ -211,3 +211,9 @@ def test_publishing_at_the_same_time_leaves_one_whole_folder(store):
     assert store.list("train") == ["a", "b", "c"]
     assert len({store.read_bytes(f"train/{name}") for name in "abc"}) == 1
     assert store._hidden("") == []
+
+
+def test_a_name_to_read_is_no_pattern(tmp_path):
+    store = LocalStore(tmp_path / r"a[1] {b}*?\c")
+    assert store.read_uri("t.parquet") == rf"file://{tmp_path}/a\[1\] \{{b\}}\*\?\\c/t.parquet"
+    assert LocalStore(tmp_path / "plain ä").read_uri("") == f"file://{tmp_path}/plain ä"

@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
+    StrictFloat,
     StrictInt,
     field_validator,
     model_validator,
@@ -62,8 +63,8 @@ class DataSettings(_Section):
 
 
 def _file_name(value: str) -> str:
-    if value in (".", "..") or "/" in value or "\\" in value:
-        raise ValueError("must be a plain folder name, without slashes")
+    if value.startswith(".") or "/" in value or "\\" in value:
+        raise ValueError("must be a plain folder name, without slashes or a leading dot")
     return value
 
 
@@ -132,7 +133,7 @@ class SearchSettings(_Section):
     scoring: str | list[str] | None = None
     cv: StrictInt | Literal["folds"] | SplitterSettings = 5
     refit: StrictBool | str = True
-    error_score: Literal["raise"] | float = math.nan
+    error_score: Literal["raise"] | StrictFloat | StrictInt = math.nan
     return_train_score: StrictBool = False
 
     @field_validator("param_grid")

@@ -17,6 +17,8 @@ from sparksweep.errors import ConfigError
 
 __all__ = ["Check", "nearest", "parse_experiment"]
 
+MATRIX_FORMATS = ("npz", "svmlight", "parquet")
+
 # Looks at one valid section and yields what is wrong with it as "key: message".
 Check = Callable[[Any], Iterable[str]]
 
@@ -58,8 +60,9 @@ def parse_experiment(
     for name, model in SECTIONS.items():
         found, wrong = _section(settings, name, model)
         if found is not None:
-            wrong = [f"{name}.{line}" for check in (checks or {}).get(name, ()) for line in check(found)]
             sections[name] = found
+            if not (name == "features" and _is_matrix_already(settings)):
+                wrong = [f"{name}.{line}" for check in (checks or {}).get(name, ()) for line in check(found)]
         problems += [f"{origin}: {line}" for line in wrong]
     spark, wrong = _spark_settings(settings.get("spark"))
     problems += [f"{origin}: {line}" for line in wrong]
@@ -80,11 +83,13 @@ def _apply(settings: dict[str, Any], override: str) -> None:
     path = key.strip().split(".")
     if not equals or not all(path):
         raise ConfigError([f"--set {override}: must be KEY=VALUE, for example search.cv=3"])
-    if path[0] == "spark":
+    if path[0] == "spark" and len(path) > 1:
         path = ["spark", ".".join(path[1:])]
     place: Any = settings
     for name in path[:-1]:
-        place = place.setdefault(name, {}) if isinstance(place, dict) else None
+        if isinstance(place, dict) and place.get(name) is None:
+            place[name] = {}  # a key without a value, as in "spark:", is an empty mapping
+        place = place[name] if isinstance(place, dict) else None
     if not isinstance(place, dict):
         raise ConfigError([f"--set {override}: {'.'.join(path[:-1])} is not a mapping, so it has no key {path[-1]!r}"])
     place[path[-1]] = parse_value(value, override)
@@ -102,8 +107,12 @@ def _unknown_sections(settings: Mapping[Any, Any]) -> list[str]:
 def _section(settings: Mapping[str, Any], name: str, model: type[BaseModel]) -> tuple[BaseModel | None, list[str]]:
     """Return one section, or what is wrong with it."""
     given = settings.get(name)
-    if given is None and name == "features" and _is_matrix_already(settings):
-        given = {"sets": ["imported"], "name": "imported"}
+    if name == "features" and _is_matrix_already(settings) and isinstance(given, dict | None):
+        ignored = [key for key in ("sets", "encoding") if key in (given or {})]
+        if ignored and settings["data"]["format"] in MATRIX_FORMATS:  # of an unknown one nothing can be said
+            made = f"format {settings['data']['format']} is a matrix already"
+            return None, [f"{name}.{key}: cannot be set, since data.{made}; remove it" for key in ignored]
+        given = {"name": "imported", "sets": ["imported"], **(given or {})}
     if not isinstance(given, dict):
         what = "is missing" if given is None else f"must be a mapping, got {given!r}"
         return None, [f"{name}: {what} (keys: {', '.join(model.model_fields)})"]

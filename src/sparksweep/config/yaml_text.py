@@ -19,10 +19,19 @@ __all__ = ["parse_value", "parse_yaml"]
 class _StrictLoader(yaml.SafeLoader):
     """PyYAML's safe loader with YAML 1.2 floats that refuses doubled keys."""
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Build a value; an impossible one (the date 2016-13-45, an anchor within itself) is an error with its line."""
+        try:
+            return super().construct_object(node, deep=True)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(None, None, f"{node.value}: {error}", node.start_mark) from error
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Build a mapping; raise where a key comes twice."""
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue  # which PyYAML itself refuses
             key = key_node.value
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
@@ -60,7 +69,7 @@ def parse_yaml(text: str, origin: str) -> Any:
         The text is no YAML, or gives a key twice; names the line.
     """
     try:
-        return yaml.load(text, _StrictLoader)
+        return _load(text)
     except yaml.YAMLError as error:
         raise ConfigError([f"{origin}: {_one_line(error)}"]) from error
 
@@ -68,9 +77,16 @@ def parse_yaml(text: str, origin: str) -> Any:
 def parse_value(text: str, option: str) -> Any:
     """Return the value of one ``--set KEY=VALUE``, read as YAML; `option` is the whole of it, for messages."""
     try:
-        return yaml.load(text, _StrictLoader)
+        return _load(text)
     except yaml.YAMLError as error:
         raise ConfigError([f"--set {option}: the value is not YAML: {_one_line(error)}"]) from error
+
+
+def _load(text: str) -> Any:
+    try:
+        return yaml.load(text, _StrictLoader)
+    except RecursionError as error:
+        raise yaml.YAMLError("nested too deeply") from error
 
 
 def _one_line(error: yaml.YAMLError) -> str:

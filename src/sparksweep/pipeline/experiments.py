@@ -70,8 +70,6 @@ def _decode(data: bytes, name: str) -> str:
 
 
 def _unknown_sets(features: FeatureSettings) -> Iterator[str]:
-    if features.sets == ["imported"]:
-        return
     for name in features.sets:
         if name not in FEATURE_SETS:
             yield f"sets: unknown feature set {name!r}{nearest(name, FEATURE_SETS)} (known: {', '.join(FEATURE_SETS)})"

@@ -89,6 +89,7 @@ def test_every_problem_is_listed_at_once():
         ("search.cv=true", "search.cv: must be a number of folds"),
         ("search.refit=3", "search.refit: must be true, false or the name of a scorer, got 3"),
         ("search.error_score=worst", "search.error_score: must be 'raise' or a number, got 'worst'"),
+        ("search.error_score=true", "search.error_score: must be 'raise' or a number, got True"),
         ("search.scoring=[a, b]", "search: with a list of scorers, refit must be false or the name of one of them"),
         ("search.param_grid={C: []}", "search.param_grid: C: an empty list makes no candidate"),
         ("search.param_grid=[]", "search.param_grid: holds no candidate"),
@@ -96,6 +97,7 @@ def test_every_problem_is_listed_at_once():
         ("search.random_state=1", "search: random_state belongs to n_iter, which is not set"),
         ("features.sets=[hour, hour]", "features.sets: hour given more than once"),
         ("features.name=a/b", "features.name: must be a plain folder name, without slashes"),
+        ("features.name=.x", "features.name: must be a plain folder name, without slashes or a leading dot"),
         ("features.encoding=counts", "features.encoding: input should be 'fraction' or 'indicator', got 'counts'"),
         ("data.target=y", "data: target cannot be set for format talkingdata"),
         ("data.format=csv", "data.format: input should be 'talkingdata', 'npz', 'svmlight' or 'parquet', got 'csv'"),
@@ -127,6 +129,23 @@ def test_a_doubled_key_is_an_error_and_names_the_line():
     assert problems(TEXT + "  estimator: x\n") == ["conf/mine.yaml: line 10, column 3: key 'estimator' is given twice"]
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("2016-13-45", "line 10, column 7: 2016-13-45: month must be in 1..12"),
+        ("0b_", "line 10, column 7: 0b_: invalid literal for int() with base 2: ''"),
+        ("{[1]: 2}", "line 10, column 8: found unhashable key"),
+        ("&a [*a]", "line 10, column 7: found unconstructable recursive node"),
+    ],
+)
+def test_a_value_that_yaml_cannot_build_names_its_line(value, message):
+    assert problems(f"{TEXT}  cv: {value}\n") == [f"conf/mine.yaml: {message}"]
+
+
+def test_yaml_nested_too_deeply():
+    assert problems(f"{TEXT}  cv: {'[' * 3000}{']' * 3000}\n") == ["conf/mine.yaml: nested too deeply"]
+
+
 def test_no_yaml_and_no_mapping():
     assert problems("a: [") == ["conf/mine.yaml: line 1, column 5: expected the node content, but found '<stream end>'"]
     assert problems("[]") == ["conf/mine.yaml: must be a mapping with the sections data, features, search and spark"]
@@ -135,6 +154,26 @@ def test_no_yaml_and_no_mapping():
 def test_a_matrix_needs_no_feature_section():
     text = TEXT.replace("features:\n  sets: [hour, app]\n", "").replace("source: raw", "source: x.npz\n  format: npz")
     assert parse_experiment(text, "x.yaml").features.name == "imported"
+    assert parse_experiment(text, "x.yaml", ["features.name=mine"]).features.name == "mine"
+
+
+def test_an_unknown_format_is_one_problem():
+    assert len(problems(TEXT, "data.format=csv")) == 1
+
+
+def test_feature_sets_of_a_matrix_are_refused_instead_of_ignored():
+    text = TEXT.replace("[hour, app]", "[hour]\n  encoding: indicator").replace(
+        "source: raw", "source: x\n  format: npz"
+    )
+    assert problems(text) == [
+        f"conf/mine.yaml: features.{key}: cannot be set, since data.format npz is a matrix already; remove it"
+        for key in ("sets", "encoding")
+    ]
+
+
+@pytest.mark.parametrize("override", ["spark={driver.memory: 2g}", "spark.driver.memory=2g"])
+def test_an_override_of_an_empty_section_or_of_all_of_it(override):
+    assert parse_experiment(f"{TEXT}spark:\n", "x.yaml", [override]).spark == {"spark.driver.memory": "2g"}
 
 
 def test_checks_of_other_rooms_are_listed_with_their_section():

@@ -141,10 +141,12 @@ def test_newest_30_logs_are_kept(project):
     folder.mkdir(parents=True)
     for number in range(40):
         (folder / f"_data_ws.20260101T0000{number:02}Z.log").touch()
-    (folder / "_other.20260101T000000Z.log").touch()
+    for other in ("_other", "_data_ws.v2"):
+        (folder / f"{other}.20260101T000000Z.log").touch()
     run(project)
     kept = [log.name for log in logs(project)]
-    assert len(kept) == 31
+    assert len(kept) == 32
+    assert "_data_ws.v2.20260101T000000Z.log" in kept
     assert "_other.20260101T000000Z.log" in kept
     assert "_data_ws.20260101T000010Z.log" not in kept
     assert "_data_ws.20260101T000011Z.log" in kept

@@ -78,6 +78,12 @@ def test_run_takes_a_path_relative_to_where_it_is_called(ready):
     assert ready.calls()[0] == f"sparksweep sweep {mine}/own.yaml --workspace work/own --predict"
 
 
+def test_run_knows_the_demo_by_its_path_too(ready):
+    ready.run("scripts/run", "conf/experiments/demo.yaml", cwd=ready.project)
+    assert ready.calls()[0].startswith("sparksweep generate --out demo/raw")
+    assert ready.calls()[1] == "sparksweep sweep conf/experiments/demo.yaml --workspace demo/workspace --predict"
+
+
 def test_run_leaves_an_unknown_name_to_the_command(ready):
     ready.set("sparksweep-sweep.ends", 2)
     assert ready.run("scripts/run", "singel_vm").returncode == 2

@@ -22,6 +22,9 @@ from sparksweep.storage.failures import os_failures
 
 __all__ = ["import_npz"]
 
+# What a file may hold beside X and y: its kinds of numpy's dtypes, and their words.
+KINDS = {"folds": ("iu", "int"), "groups": ("iuUSO", "int or text"), "weights": ("fiu", "numbers")}
+
 
 def import_npz(
     path: Path, folder: Path, *, target: str | None = None, sources: Mapping[str, Any] | None = None
@@ -58,6 +61,8 @@ def import_npz(
     found = encode_target(values, where)
     if len(found.y) != X.shape[0]:
         raise DataError(f"{where} has {len(found.y)} values, X in {path} has {X.shape[0]} rows")
+    for name, array in extra.items():
+        _check_of_rows(array, X.shape[0], f"{name} in {path}", KINDS[name])
     return write_matrix(
         folder,
         X,
@@ -72,6 +77,14 @@ def import_npz(
     )
 
 
+def _check_of_rows(array: NDArray[Any], n_rows: int, where: str, wanted: tuple[str, str]) -> None:
+    kinds, words = wanted
+    if array.dtype.kind not in kinds:
+        raise DataError(f"{where} is {array.dtype}, must be {words}")
+    if array.shape != (n_rows,):
+        raise DataError(f"{where} has shape {array.shape}, X has {n_rows} rows; it must have a value a row")
+
+
 def _read_x(path: Path, content: Any) -> csr_matrix | NDArray[Any]:
     sparse = "format" in content.files
     if not sparse and "X" not in content.files:
@@ -81,6 +94,8 @@ def _read_x(path: Path, content: Any) -> csr_matrix | NDArray[Any]:
         raise DataError(f"X in {path} is {X.dtype}, must be numbers")
     if X.ndim != 2:
         raise DataError(f"X in {path} has {X.ndim} dimensions, a matrix has 2")
+    if X.shape[1] == 0:
+        raise DataError(f"X in {path} has no columns: there is nothing to learn from")
     return X.astype(feature_dtype([X.dtype]), copy=False)
 
 

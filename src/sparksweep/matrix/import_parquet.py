@@ -61,7 +61,8 @@ def import_parquet(
     Parameters
     ----------
     path : Path
-        A file, or a folder of files as Spark writes them, read in the order of their names.
+        A file, or a folder of files as Spark writes them, read in the order of their names; folders in it called
+        ``NAME=VALUE`` are a column.
     folder : Path
         The matrix folder to make.
     target : str
@@ -81,7 +82,8 @@ def import_parquet(
     """
     roles = _Roles(target, fold_column, group_column, weight_column)
     with _reading(path):
-        dataset = ds.dataset(path, format="parquet")
+        dataset = ds.dataset(path, format="parquet", partitioning="hive")
+        _check_files(path, dataset)
         features = _feature_names(path, dataset.schema, roles)
         n_rows = dataset.count_rows()
         if n_rows == 0:
@@ -102,6 +104,19 @@ def import_parquet(
         weights=_weights(values.get("weight_column"), f"weight_column {weight_column!r} in {path}"),
         sources={"file": str(path), "format": "parquet", **roles.named()} if sources is None else sources,
     )
+
+
+def _check_files(path: Path, dataset: ds.Dataset) -> None:
+    """Refuse files of different columns: the first one's would be read, with nulls where another has none."""
+    first: ds.Fragment | None = None
+    for fragment in dataset.get_fragments():
+        first = first or fragment
+        names, others = fragment.physical_schema.names, first.physical_schema.names
+        if set(names) != set(others):
+            odd = ", ".join(sorted(set(names) ^ set(others)))
+            raise DataError(f"{path}: {fragment.path} and {first.path} differ in the columns {odd}; write them alike")
+    if first is None:
+        raise DataError(f"{path} holds no Parquet file")
 
 
 def _feature_names(path: Path, schema: pa.Schema, roles: _Roles) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from sparksweep.matrix.writing import column_table, write_matrix
 from sparksweep.storage.failures import os_failures
 
 __all__ = ["import_svmlight"]
+
+MAX_LABEL = 2**53
+OPEN: Mapping[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
 
 
 def import_svmlight(path: Path, folder: Path, *, sources: Mapping[str, Any] | None = None) -> Manifest:
@@ -46,7 +51,10 @@ def import_svmlight(path: Path, folder: Path, *, sources: Mapping[str, Any] | No
     X, labels = _load(path)
     if X.shape[0] == 0:
         raise DataError(f"{path} holds no rows")
-    whole = np.isfinite(labels).all() and (labels == np.round(labels)).all()
+    if X.nnz == 0:
+        raise DataError(f"{path} has no feature in any line; a line is: label index:value ...")
+    # Beyond 2**53 float64, in which scikit-learn reads labels, no longer tells one whole number from the next.
+    whole = (np.abs(labels) <= MAX_LABEL).all() and (labels == np.round(labels)).all()
     target = encode_target(labels.astype(np.int64) if whole else labels, f"label in {path}")
     return write_matrix(
         folder,
@@ -71,10 +79,10 @@ def _load(path: Path) -> tuple[Any, NDArray[np.float64]]:
 
 def _first_bad_line(path: Path) -> str:
     """Return ", line N" for the first line scikit-learn cannot read alone, or nothing."""
-    with os_failures("read", path), open(path, "rb") as file:
+    with os_failures("read", path), OPEN.get(path.suffix, open)(path, "rb") as file:
         for number, line in enumerate(file, start=1):
             try:
                 load_svmlight_file(io.BytesIO(line))
-            except ValueError:
+            except (ValueError, OverflowError):
                 return f", line {number}"
     return ""

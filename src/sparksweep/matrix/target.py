@@ -87,7 +87,10 @@ def _labels(values: NDArray[Any], where: str) -> NDArray[Any]:
     if kind == "b":
         return values.astype(np.int64)
     if kind == "S":
-        return np.char.decode(values, "utf-8")
+        try:
+            return np.char.decode(values, "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{where} holds {error.object!r}, which is not UTF-8 text; decode it first") from error
     if kind == "O":
         present = np.array([value is not None for value in values], dtype=bool)
         _refuse_missing(present, values, where)
@@ -105,7 +108,7 @@ def _refuse_missing(present: NDArray[np.bool_], values: NDArray[Any], where: str
         count = int(len(present) - present.sum())
         raise DataError(
             f"{where} holds {values[at]} in row {at} (counted from 0; {count} such rows): "
-            "every row needs a target; drop these rows"
+            "every row needs a value; drop these rows"
         )
 
 

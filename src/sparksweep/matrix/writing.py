@@ -155,7 +155,7 @@ def _row_arrays(
     """Return those of the arrays that are given, as they are kept."""
     kept = {
         "y": None if y is None else _checked_y(y, classes),
-        "folds": None if folds is None else _integers("folds", folds).astype(np.int32),
+        "folds": None if folds is None else _checked_folds(folds),
         "groups": None if groups is None else _integers("groups", groups).astype(np.int64),
         "weights": None if weights is None else _checked_weights(weights),
     }
@@ -178,6 +178,13 @@ def _checked_classes(classes: Sequence[Label] | None) -> list[Label] | None:
     if len({type(label) for label in labels}) > 1 or labels != sorted(set(labels)):
         raise DataError(f"classes must be sorted, each once, all text or all int; got {labels[:5]}")
     return labels
+
+
+def _checked_folds(folds: NDArray[Any]) -> NDArray[np.int32]:
+    numbers, limits = _integers("folds", folds), np.iinfo(np.int32)
+    if numbers.size and not limits.min <= numbers.min() <= numbers.max() <= limits.max:
+        raise DataError(f"folds holds numbers from {numbers.min()} to {numbers.max()}; a fold number has 32 bits")
+    return numbers.astype(np.int32)
 
 
 def _checked_weights(weights: NDArray[Any]) -> NDArray[Any]:

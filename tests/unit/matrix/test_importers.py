@@ -120,7 +120,7 @@ NPZ_WRONG = {
     "target 'y' in .* has 2 dimensions": {"X": np.ones((2, 1)), "y": [[0], [1]]},
     r"target 'y' in .* is complex128; a target is text, int or float": {"X": np.ones((2, 1)), "y": [1j, 2j]},
     "holds no rows": {"X": np.ones((0, 1)), "y": []},
-    r"folds has shape \(1,\), X has 2 rows": {"X": np.ones((2, 1)), "y": [0, 1], "folds": [1]},
+    r"folds in .* has shape \(1,\), X has 2 rows": {"X": np.ones((2, 1)), "y": [0, 1], "folds": [1]},
 }
 
 
@@ -131,6 +131,30 @@ def test_npz_that_is_wrong(tmp_path, message):
         import_npz(path, tmp_path / "out")
     one_line(error)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("folds", [0.0, 1, 0], r"folds in .*x\.npz is float64, must be int"),
+        ("folds", [0, 1], r"folds in .*x\.npz has shape \(2,\), X has 3 rows; it must have a value a row"),
+        ("folds", [2**32, 0, 1], "folds holds numbers from 0 to 4294967296; a fold number has 32 bits"),
+        ("groups", [0.5, 1, 2], r"groups in .*x\.npz is float64, must be int or text"),
+        ("weights", ["a", "b", "c"], r"weights in .*x\.npz is <U1, must be numbers"),
+        ("y", [b"\xff", b"a", b"b"], r"target 'y' in .* holds b'\\xff', which is not UTF-8 text; decode it first"),
+    ],
+)
+def test_npz_whose_rows_hold_something_else(tmp_path, name, values, message):
+    path = saved(tmp_path / "x.npz", **{"X": np.eye(3), "y": [0, 1, 0], name: np.array(values)})
+    with pytest.raises(DataError, match=message) as error:
+        import_npz(path, tmp_path / "out")
+    one_line(error)
+
+
+def test_npz_without_columns(tmp_path):
+    path = saved(tmp_path / "x.npz", X=np.zeros((3, 0)), y=[0, 1, 0])
+    with pytest.raises(DataError, match=r"X in .*x\.npz has no columns: there is nothing to learn from"):
+        import_npz(path, tmp_path / "out")
 
 
 def test_npz_target_near_a_key(tmp_path):
@@ -228,6 +252,33 @@ def test_svmlight_that_is_wrong(tmp_path, text, message):
         import_svmlight(tmp_path / "d.svm", tmp_path / "out")
     one_line(error)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"1 1:2\n1 99999999999999:3\n", "line 2: value too large to convert to int"),
+        (b"1\n0\n", "has no feature in any line"),
+    ],
+)
+def test_svmlight_with_a_huge_index_or_none(tmp_path, text, message):
+    (tmp_path / "x.txt").write_bytes(text)
+    with pytest.raises(DataError, match=message):
+        import_svmlight(tmp_path / "x.txt", tmp_path / "out")
+
+
+def test_svmlight_labels_too_large_for_classes_are_numbers(tmp_path):
+    (tmp_path / "x.txt").write_text("1e19 1:2\n1e300 1:3\n")
+    import_svmlight(tmp_path / "x.txt", tmp_path / "out")
+    matrix = open_matrix(tmp_path / "out")
+    assert (matrix.y.tolist(), matrix.classes) == ([1e19, 1e300], None)
+
+
+def test_svmlight_packed_names_the_line_of_the_text(tmp_path):
+    with gzip.open(tmp_path / "x.gz", "wb") as file:
+        file.write(b"1 1:2\n1 2:3\nfoo bar\n")
+    with pytest.raises(DataError, match=r"x\.gz, line 3: could not convert"):
+        import_svmlight(tmp_path / "x.gz", tmp_path / "out")
 
 
 def test_svmlight_that_is_not_there(tmp_path):
@@ -376,6 +427,30 @@ def test_parquet_with_two_columns_of_one_name(tmp_path):
     pq.write_table(pa.Table.from_arrays([column, column, column], names=["a", "a", "y"]), tmp_path / "d.parquet")
     with pytest.raises(DataError, match=r"cannot be read as Parquet: .*duplicate field names"):
         import_parquet(tmp_path / "d.parquet", tmp_path / "out", target="y")
+
+
+def test_parquet_folders_by_a_column_keep_that_column(tmp_path):
+    table = pa.table({"x": [1.0, 2.0, 3.0], "part": [0, 1, 0], "y": ["a", "b", "a"]})
+    pq.write_to_dataset(table, tmp_path / "in", partition_cols=["part"])
+    import_parquet(tmp_path / "in", tmp_path / "out", target="y")
+    matrix = open_matrix(tmp_path / "out")
+    assert matrix.columns()["key"].to_pylist() == ["x", "part"]
+    assert matrix.X.tolist() == [[1, 0], [3, 0], [2, 1]]
+
+
+@pytest.mark.parametrize("wider", ["a", "b"])
+def test_parquet_files_of_different_columns(tmp_path, wider):
+    for name in ("a", "b"):
+        more = {"z": [0.0]} if name == wider else {}
+        pq.write_table(pa.table({"x": [1.0], "y": [name], **more}), tmp_path / f"{name}.parquet")
+    with pytest.raises(DataError, match=r"b\.parquet and .*a\.parquet differ in the columns z; write them alike"):
+        import_parquet(tmp_path, tmp_path / "out", target="y")
+
+
+def test_parquet_folder_without_files(tmp_path):
+    (tmp_path / "in").mkdir()
+    with pytest.raises(DataError, match="in holds no Parquet file"):
+        import_parquet(tmp_path / "in", tmp_path / "out", target="y")
 
 
 def test_parquet_that_is_none(tmp_path):

@@ -84,6 +84,14 @@ def test_a_changed_source_is_refused(command, source, write_experiment, tmp_path
     )
 
 
+def test_a_source_as_a_uri_is_the_same_source(command, copied):
+    again = ("--set", f"data.source=file://{copied.raw}")
+    command("ingest", copied.experiment, "--workspace", copied.workspace, *again).done()
+    blob = ("--set", "data.source=wasbs://c@a.blob.core.windows.net/raw")
+    line = command("ingest", copied.experiment, "--workspace", copied.workspace, *blob).failed(2)
+    assert line.startswith("wasbs://c@a.blob.core.windows.net/raw: only a local or shared folder can be a source")
+
+
 def test_the_same_files_elsewhere_are_the_same_source(command, copied, tmp_path):
     shutil.copytree(copied.raw, tmp_path / "moved")
     moved = ("--set", f"data.source={tmp_path / 'moved'}")

@@ -2,6 +2,7 @@
 
 from sparksweep.ingest.report import IngestReport, TableReport, read_report
 from sparksweep.ingest.schema import LINE, Column, TableSchema
+from sparksweep.ingest.source import local_source
 from sparksweep.ingest.tables import ingest_tables, read_tables, source_fingerprint
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "TableReport",
     "TableSchema",
     "ingest_tables",
+    "local_source",
     "read_report",
     "read_tables",
     "source_fingerprint",

@@ -9,20 +9,30 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import unquote, urlsplit
 
-from sparksweep.errors import ArchiveError, DataError, StorageError, UsageError
+from sparksweep.errors import ArchiveError, DataError, UsageError
 from sparksweep.ingest.schema import TableSchema
+from sparksweep.storage import local_path
+from sparksweep.storage.failures import os_failures
 
-__all__ = ["absolute_source", "find_archives", "list_source", "open_source"]
+__all__ = ["find_archives", "list_source", "local_source", "open_source"]
 
 # What browsers and file managers add to the name of a second copy.
 _COPY_MARK = re.compile(r"[ _-]*(\(\d+\)|copy( \d+)?)$")
 
 
-def absolute_source(source: str | Path) -> str:
-    """Return a source's URI, or its absolute path."""
-    return str(source) if "://" in str(source) else str(Path(source).absolute())
+def local_source(source: str | Path) -> Path:
+    """Return the absolute path of a source, given as a path or a ``file:`` URI.
+
+    Raises
+    ------
+    UsageError
+        It is a URI of another kind.
+    """
+    path = local_path(str(source))
+    if path is None:
+        raise UsageError(f"{source}: only a local or shared folder can be a source, as a path or a file:/// URI")
+    return Path(path).absolute()
 
 
 def list_source(source: str) -> list[str]:
@@ -35,13 +45,11 @@ def list_source(source: str) -> list[str]:
     StorageError
         It cannot be read.
     """
-    folder = _local_path(source)
+    folder = local_source(source)
     if not folder.is_dir():
         raise DataError(f"{source}: no such folder; data.source must name the folder that holds the zip files")
-    try:
+    with os_failures("read", source):
         return sorted(entry.name for entry in folder.iterdir())
-    except OSError as error:
-        raise _unreadable(source, error) from error
 
 
 def open_source(uri: str) -> BinaryIO:
@@ -52,10 +60,8 @@ def open_source(uri: str) -> BinaryIO:
     StorageError
         It cannot be opened.
     """
-    try:
-        return _local_path(uri).open("rb")
-    except OSError as error:
-        raise _unreadable(uri, error) from error
+    with os_failures("read", uri):
+        return local_source(uri).open("rb")
 
 
 def find_archives(source: str | Path, schemas: Sequence[TableSchema]) -> dict[str, str]:
@@ -71,7 +77,7 @@ def find_archives(source: str | Path, schemas: Sequence[TableSchema]) -> dict[st
     Returns
     -------
     dict of str to str
-        Table name to the archive's URI, in the order of `schemas`.
+        Table name to the archive's absolute path, in the order of `schemas`.
 
     Raises
     ------
@@ -80,7 +86,7 @@ def find_archives(source: str | Path, schemas: Sequence[TableSchema]) -> dict[st
     DataError, StorageError
         The folder does not exist or cannot be read.
     """
-    folder = absolute_source(source)
+    folder = str(local_source(source))
     claims = _claims(list_source(folder), schemas)
     for name, files in claims.items():
         if len(files) > 1:
@@ -115,19 +121,6 @@ def _hint(missing: Sequence[str], claims: Mapping[str, Sequence[str]]) -> str:
     archives = {f"{name}.csv.zip": files for name, files in claims.items() if files}
     near = [f"{archives[name][0]!r} to {name}" for name in missing if name in archives]
     return f"; rename {', '.join(near)}" if near else "; put the files there as Kaggle gives them"
-
-
-def _local_path(uri: str) -> Path:
-    if "://" not in uri:
-        return Path(uri)
-    parts = urlsplit(uri)
-    if parts.scheme != "file":
-        raise UsageError(f"{uri}: only a local or shared folder can be a source, as a path or a file:// URI")
-    return Path(unquote(parts.path))
-
-
-def _unreadable(uri: str, error: OSError) -> StorageError:
-    return StorageError(f"{uri}: cannot be read: {error.strerror or error}")
 
 
 def _quoted(names: Iterable[str]) -> str:

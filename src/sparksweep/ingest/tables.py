@@ -28,7 +28,7 @@ from sparksweep.ingest.keys import RisingKeys, describe_key, find_common_key, fi
 from sparksweep.ingest.report import IngestReport, TableReport, report_path
 from sparksweep.ingest.rows import read_rows
 from sparksweep.ingest.schema import LINE, TableSchema
-from sparksweep.ingest.source import absolute_source, find_archives
+from sparksweep.ingest.source import find_archives, local_source
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.storage import Store
 
@@ -128,7 +128,7 @@ def ingest_tables(
         tables_df = read_tables(spark, store, schemas, staging)
         reports = tuple(_table_report(schema, outcomes[schema.name], tables_df) for schema in schemas)
         warnings = tuple(_check_keys(schemas, outcomes, tables_df, archives))
-        report = IngestReport(absolute_source(source), fingerprint, reports, warnings)
+        report = IngestReport(str(local_source(source)), fingerprint, reports, warnings)
         _publish(report, schemas, store, staging, folder)
     return report
 

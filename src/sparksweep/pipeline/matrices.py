@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sparksweep.errors import StorageError, UsageError
-from sparksweep.ingest import read_tables
+from sparksweep.ingest import local_source, read_tables
 from sparksweep.matrix import Matrix, import_npz, import_parquet, import_svmlight, open_matrix
 from sparksweep.pipeline.job import Job
 from sparksweep.pipeline.tables import ensure_tables
@@ -62,7 +62,7 @@ def _ensure_features(job: Job) -> None:
 
 def _ensure_import(job: Job) -> None:
     data = job.experiment.data
-    file = Path(data.source).absolute()
+    file = local_source(data.source)
     wanted = {"file": str(file), **data.model_dump(exclude={"source"}, exclude_none=True)}
     if file.exists():
         stat = file.stat()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sparksweep.errors import DataError, UsageError
-from sparksweep.ingest import IngestReport, ingest_tables, read_report, source_fingerprint
+from sparksweep.ingest import IngestReport, ingest_tables, local_source, read_report, source_fingerprint
 from sparksweep.pipeline.job import Job
 from sparksweep.talkingdata import SCHEMAS
 
@@ -31,7 +31,7 @@ def ensure_tables(job: Job) -> IngestReport:
     if job.experiment.data.format != "talkingdata":
         raise UsageError(f"data.format {job.experiment.data.format} is a matrix already: there are no tables to ingest")
     report = None if job.rebuild else read_report(job.store)
-    source = Path(job.experiment.data.source).absolute()
+    source = local_source(job.experiment.data.source)
     if report is not None:
         _check_same_source(job, report, source)
         return report

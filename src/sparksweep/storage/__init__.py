@@ -5,8 +5,8 @@ system's errors into ours, ``redaction`` keeps secrets out of what is shown or k
 """
 
 from sparksweep.storage.local import LocalStore
-from sparksweep.storage.opening import open_store
+from sparksweep.storage.opening import local_path, open_store
 from sparksweep.storage.redaction import redact_settings, redact_text
 from sparksweep.storage.store import Store
 
-__all__ = ["LocalStore", "Store", "open_store", "redact_settings", "redact_text"]
+__all__ = ["LocalStore", "Store", "local_path", "open_store", "redact_settings", "redact_text"]

@@ -51,4 +51,6 @@ def os_failures(action: str, where: str | Path) -> Iterator[None]:
         number = error.errno or (errno.ENOENT if isinstance(error, FileNotFoundError) else 0)
         told = os.strerror(number) if number else (str(error) or type(error).__name__)
         reason, advice = told.splitlines()[0], ADVICE.get(number)
+        if advice == NOT_ALLOWED and action == "read":
+            advice = "change its permissions"
         raise StorageError(f"cannot {action} {where}: {reason}{'; ' + advice if advice else ''}") from error

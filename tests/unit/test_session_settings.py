@@ -30,16 +30,43 @@ def test_the_users_settings_win_and_a_cluster_gets_no_local_ones():
     assert "spark.driver.memory" not in settings
 
 
-def test_what_spark_submit_was_told_stays(monkeypatch):
-    class Submitted(dict):
-        contains = dict.__contains__
+class Known(dict):
+    """Stands for the SparkConf of a JVM that runs."""
 
-    monkeypatch.setattr(
-        pyspark, "SparkConf", lambda: Submitted({"spark.master": "spark://h:1", "spark.python.worker.reuse": "false"})
-    )
+    contains = dict.__contains__
+
+
+@pytest.fixture
+def submitted(monkeypatch):
+    """Be called by spark-submit, which was told a few things."""
+    known = Known({"spark.master": "spark://h:1", "spark.python.worker.reuse": "false", "spark.driver.memory": "4g"})
+    monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
+    monkeypatch.setattr(pyspark.SparkContext, "_ensure_initialized", lambda: None)
+    monkeypatch.setattr(pyspark, "SparkConf", lambda: known)
+
+
+@pytest.mark.usefixtures("submitted")
+def test_what_spark_submit_was_told_stays():
     settings = session._settings("local[2]", {})
     assert settings["spark.master"] == "spark://h:1"
     assert "spark.python.worker.reuse" not in settings
+
+
+@pytest.mark.usefixtures("submitted")
+def test_a_driver_that_runs_already_is_as_large_as_it_is_and_that_is_said(caplog):
+    session._settings(None, {"spark.driver.memory": "8g", "spark.executor.memory": "2g"})
+    said = "spark.driver.memory=8g comes too late: give it to spark-submit, as --conf spark.driver.memory=8g"
+    assert caplog.messages == [said]
+    caplog.clear()
+    session._settings(None, {"spark.driver.memory": "4g"})
+    assert not caplog.messages
+
+
+def test_settings_of_an_earlier_session_are_not_taken_for_spark_submits(monkeypatch):
+    left = Known({"spark.master": "local[7]", "spark.driver.bindAddress": "0.0.0.0"})
+    monkeypatch.setattr(pyspark, "SparkConf", lambda loadDefaults=True: left if loadDefaults else Known())
+    settings = session._settings("local[2]", {})
+    assert (settings["spark.master"], settings["spark.driver.bindAddress"]) == ("local[2]", "127.0.0.1")
 
 
 def test_the_users_java_home_is_kept(monkeypatch):

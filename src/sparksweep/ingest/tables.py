@@ -197,7 +197,11 @@ def _write_all(
 
 def _wait(writes: Sequence[Future[Outcome]], cancel: Callable[[], None]) -> None:
     """Wait for all, or for the first that fails: then the others are told to stop and its exception is raised."""
-    done, rest = wait(writes, return_when=FIRST_EXCEPTION)
+    try:
+        done, rest = wait(writes, return_when=FIRST_EXCEPTION)
+    except KeyboardInterrupt:
+        cancel()  # else whoever interrupts waits for the end of the largest table
+        raise
     failed = [each for each in writes if each in done and each.exception() is not None]
     if failed:
         for each in rest:

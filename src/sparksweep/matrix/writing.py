@@ -80,8 +80,7 @@ def write_matrix(
     """
     kind = "csr" if issparse(X) else "dense"
     arrays = _csr_arrays(X) if kind == "csr" else _dense_arrays(X)
-    arrays["rows"] = np.ascontiguousarray(_integers("rows", rows), dtype=np.int64)
-    arrays.update(_row_arrays(y, classes, folds, groups, weights))
+    arrays.update(_row_arrays(rows, y, classes, folds, groups, weights))
     n_rows, n_columns = X.shape
     for name in arrays.keys() - {"data", "indices", "indptr", "dense"}:
         _check_length(name, arrays[name], n_rows)
@@ -146,6 +145,7 @@ def _floats(name: str, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _row_arrays(
+    rows: NDArray[Any],
     y: NDArray[Any] | None,
     classes: Sequence[Label] | None,
     folds: NDArray[Any] | None,
@@ -154,6 +154,7 @@ def _row_arrays(
 ) -> dict[str, NDArray[Any]]:
     """Return those of the arrays that are given, as they are kept."""
     kept = {
+        "rows": _integers("rows", rows).astype(np.int64, copy=False),
         "y": None if y is None else _checked_y(y, classes),
         "folds": None if folds is None else _checked_folds(folds),
         "groups": None if groups is None else _integers("groups", groups).astype(np.int64),

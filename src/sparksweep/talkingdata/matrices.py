@@ -71,7 +71,7 @@ def build_matrices(
     UsageError
         A set or the encoding is unknown, or there is no set.
     DataError
-        A group of gender_age_train is none of the twelve.
+        A group of gender_age_train is none of the twelve, or the sets have no column.
     StorageError
         The store cannot be written.
     """
@@ -81,6 +81,11 @@ def build_matrices(
     with gather_facts(tables) as facts:
         feature_sets = [feature_set for name in sets for feature_set in BUILDERS[name](facts)]
         stacked = stack(feature_sets, encoding, sizes, store, f"{folder}/.entries")
+    if stacked.columns.num_rows == 0:
+        raise DataError(
+            f"feature sets {', '.join(sets)}: no device of gender_age_train or gender_age_test has anything "
+            "they count, so there is no column; look at the device ids of the other tables, or choose more sets"
+        )
     return {name: _write(name, part, stacked, store, folder, sources) for name, part in parts.items()}
 
 

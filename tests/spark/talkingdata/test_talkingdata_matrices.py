@@ -184,6 +184,13 @@ def test_unknown_names(spark, tables, store, sets, encoding, message):
         build_matrices(spark, tables, sets, encoding, store, "matrix/x", {})
 
 
+def test_sets_that_no_device_shows_anything_of(spark, tables, store):
+    nothing = {**tables, "app_events": tables["app_events"].where("false")}
+    with pytest.raises(DataError, match=r"feature sets app, label: no device of .* there is no column; look at"):
+        build_matrices(spark, nothing, ["app", "label"], "fraction", store, "matrix/x", {})
+    assert not store.exists("matrix/x/train")
+
+
 def test_matrices_that_cannot_be_written(spark, tables, store):
     store.write_bytes("matrix", b"a file where the folder should be")
     with pytest.raises(StorageError, match="matrix"):

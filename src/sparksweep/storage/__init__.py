@@ -7,6 +7,6 @@ system's errors into ours, ``redaction`` keeps secrets out of what is shown or k
 from sparksweep.storage.local import LocalStore
 from sparksweep.storage.opening import local_path, open_store
 from sparksweep.storage.redaction import redact_settings, redact_text
-from sparksweep.storage.store import Store
+from sparksweep.storage.store import Log, Store
 
-__all__ = ["LocalStore", "Store", "local_path", "open_store", "redact_settings", "redact_text"]
+__all__ = ["LocalStore", "Log", "Store", "local_path", "open_store", "redact_settings", "redact_text"]

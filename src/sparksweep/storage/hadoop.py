@@ -9,6 +9,7 @@ import atexit
 import builtins
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +21,15 @@ from sparksweep.errors import SessionError, StorageError
 from sparksweep.session import active_session
 from sparksweep.storage.failures import FULL, MISSING, NO_FOLDER, NOT_ALLOWED, os_failures
 from sparksweep.storage.redaction import redact_text
-from sparksweep.storage.store import Store, checked_path, hidden_name, parent_of
+from sparksweep.storage.store import Log, Store, checked_path, hidden_name, parent_of
 
 __all__ = ["HadoopStore"]
 
+# File systems whose hsync is durable; that of an object store may keep nothing, or only in some of its modes.
+SYNCED = {"hdfs", "file", "viewfs"}
+# Those that give a new name to one caller only, however many ask at the same moment.
+EXCLUSIVE = {"hdfs"}
+SETTLE = 1.0  # seconds after which, elsewhere, the last of several writers has written
 NO_DRIVER = "check the scheme, or add its jar (wasb and abfs: --packages org.apache.hadoop:hadoop-azure)"
 # By a word in the Java exception's class or message: what to do.
 ADVICE = (
@@ -98,15 +104,47 @@ class HadoopStore(Store):
         self._make_folder(parent_of(path))
         try:
             with self._failures("write", path):
-                stream = self._fs.create(self._path(beside), True)
-                try:
-                    stream.write(bytearray(data))
-                    stream.hsync()
-                finally:
-                    stream.close()
+                self._write(self._fs.create(self._path(beside), True), data)
             self._replace(beside, path)
         finally:
             self._discard(beside)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a file without replacing; where two may both do so, look a moment later whose it is."""
+        path = checked_path(path)
+        self._make_folder(parent_of(path))
+        with self._failures("write", path):
+            try:
+                stream = self._fs.create(self._path(path), False)
+            except Py4JJavaError:
+                if self._fs.exists(self._path(path)):
+                    return False
+                raise
+            try:
+                self._write(stream, data)
+            except Py4JJavaError:
+                self._fs.delete(self._path(path), False)
+                raise
+        if self._scheme in EXCLUSIVE:
+            return True
+        time.sleep(SETTLE)
+        return self.exists(path) and self.read_bytes(path) == data
+
+    def open_log(self, path: str) -> Log | None:
+        """Make a file whose appends are kept by hsync, if the file system says that it can."""
+        path = checked_path(path)
+        if self._scheme not in SYNCED:
+            return None
+        self._make_folder(parent_of(path))
+        with self._failures("write", path):
+            stream = self._fs.create(self._path(path), False)
+            log = _HadoopLog(self, path, stream)
+            if not stream.hasCapability("hsync"):
+                log.close()
+                self._fs.delete(self._path(path), False)
+                return None
+            stream.hsync()
+        return log
 
     def fetch(self, path: str) -> Path:
         """Copy a file or folder to a scratch folder that goes with this process."""
@@ -142,6 +180,18 @@ class HadoopStore(Store):
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def _scheme(self) -> str:
+        return str(self._fs.getUri().getScheme()).lower()
+
+    def _write(self, stream: Any, data: bytes) -> None:
+        """Write all of a new file and have the file system keep it."""
+        try:
+            stream.write(bytearray(data))
+            stream.hsync()
+        finally:
+            stream.close()
 
     def _path(self, path: str) -> Any:
         return self._jvm.org.apache.hadoop.fs.Path(self.uri(path))
@@ -210,3 +260,27 @@ class HadoopStore(Store):
         reason = redact_text(f"{kind}: {lines[0] if lines else ''}")
         advice = next((advice for word, advice in ADVICE if word in reason), "")
         return StorageError(f"cannot {action} {where}: {reason}{'; ' + advice if advice else ''}")
+
+
+class _HadoopLog(Log):
+    """A stream of the JVM, synced after each append."""
+
+    def __init__(self, store: HadoopStore, path: str, stream: Any) -> None:
+        self._store = store
+        self._path = path
+        self._stream = stream
+
+    def append(self, data: bytes) -> None:
+        """Write all bytes and have the file system's disks hold them."""
+        if self._stream is None:
+            raise StorageError(f"cannot write {self._store.shown(self._path)}: it is closed")
+        with self._store._failures("write", self._path):
+            self._stream.write(bytearray(data))
+            self._stream.hsync()
+
+    def close(self) -> None:
+        """Close the stream."""
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            with self._store._failures("close", self._path):
+                stream.close()

@@ -14,11 +14,12 @@ from uuid import uuid4
 
 from sparksweep.errors import StorageError
 from sparksweep.storage.failures import os_failures
-from sparksweep.storage.store import Store, checked_path, hidden_name, parent_of
+from sparksweep.storage.store import Log, Store, checked_path, hidden_name, parent_of
 
 __all__ = ["LocalStore"]
 
 IN_THE_WAY = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT}
+NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 ABANDONED = 2 * 24 * 3600.0  # seconds after which a scratch folder is taken to be a killed process's
 
 
@@ -63,6 +64,31 @@ class LocalStore(Store):
                 _flush(self._at(path).parent)
         finally:
             self._discard(beside)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Write a file beside its place and link it there, which only one can."""
+        path = checked_path(path)
+        self._make_folder(parent_of(path))
+        beside = hidden_name(path, "new")
+        try:
+            with os_failures("write", self.shown(path)):
+                _write_flushed(self._at(beside), data)
+                return _link(self._at(beside), self._at(path), data)
+        finally:
+            self._discard(beside)
+
+    def open_log(self, path: str) -> Log:
+        """Make a file whose appends are flushed to the disk; its name is on the disk too."""
+        path = checked_path(path)
+        self._make_folder(parent_of(path))
+        with os_failures("write", self.shown(path)):
+            log = _LocalLog(self._at(path), self.shown(path))
+            try:
+                self._flush_folders(path)
+            except OSError:
+                log.close()
+                raise
+        return log
 
     def fetch(self, path: str) -> Path:
         """Return the file or folder itself."""
@@ -127,6 +153,16 @@ class LocalStore(Store):
         with os_failures("make the folder", self.shown(path)):
             self._at(path).mkdir(parents=True, exist_ok=True)
 
+    def _flush_folders(self, path: str) -> None:
+        """Have the disk hold the names on the way to a file, the store's own folder included."""
+        place = self._at(path)
+        for folder in place.parents:
+            _flush(folder)
+            if folder == self._folder:
+                break
+        with suppress(OSError):  # the folder above may be one that we may enter, not read
+            _flush(self._folder.parent)
+
     def _hidden(self, path: str) -> builtins.list[str]:
         return [name for name in self._names(path) if name.startswith(".")]
 
@@ -142,6 +178,48 @@ class LocalStore(Store):
             folder = self._folder / name
             if name.startswith(".scratch-") and _age(folder) > ABANDONED:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+class _LocalLog(Log):
+    """A file of this process, written with no buffer in between."""
+
+    def __init__(self, place: Path, shown: str) -> None:
+        self._shown = shown
+        self._number: int | None = os.open(place, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
+
+    def append(self, data: bytes) -> None:
+        """Write all bytes, in as many steps as the system wants, and flush."""
+        if self._number is None:
+            raise StorageError(f"cannot write {self._shown}: it is closed")
+        rest = memoryview(data)
+        with os_failures("write", self._shown):
+            while rest:
+                rest = rest[os.write(self._number, rest) :]
+            os.fsync(self._number)
+
+    def close(self) -> None:
+        """Give the file back to the system."""
+        if self._number is not None:
+            number, self._number = self._number, None
+            with os_failures("close", self._shown):
+                os.close(number)
+
+
+def _link(beside: Path, place: Path, data: bytes) -> bool:
+    """Give a file a second name that nobody has yet; return whether it was free."""
+    try:
+        os.link(beside, place)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        try:  # a file system without links: for a moment others may see the name before the content
+            _write_flushed(place, data)
+        except FileExistsError:
+            return False
+    _flush(place.parent)
+    return True
 
 
 def _age(path: Path) -> float:

@@ -16,10 +16,25 @@ from pathlib import Path, PurePosixPath
 
 from sparksweep.errors import StorageError
 
-__all__ = ["Store", "hidden_name", "parent_of"]
+__all__ = ["Log", "Store", "hidden_name", "parent_of"]
 
 GLOB = re.compile(r"[][{}*?\\]")  # what Hadoop takes for part of a pattern
 MOVE_ATTEMPTS = 10  # another process may publish under the same name at the same time
+
+
+class Log(ABC):
+    """A file that grows: what was appended is on the disk when `append` returns.
+
+    After a failed `append` the file may end in any part of those bytes; nothing may be appended to it any more.
+    """
+
+    @abstractmethod
+    def append(self, data: bytes) -> None:
+        """Add bytes at the end and have the disk keep them."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the file; closing again is fine."""
 
 
 class Store(ABC):
@@ -50,6 +65,20 @@ class Store(ABC):
     @abstractmethod
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write the file `path` beside its place and rename it, replacing what is there; makes the folders above."""
+
+    @abstractmethod
+    def create(self, path: str, data: bytes) -> bool:
+        """Write the file `path` if there is none, and return whether it was this call that made it.
+
+        Of several that call this at the same moment one gets True. Makes the folders above.
+        """
+
+    @abstractmethod
+    def open_log(self, path: str) -> Log | None:
+        """Make the file `path`, which must not be there, and return it to append to; makes the folders above.
+
+        Return None, and make nothing, where a file's bytes are kept only when it is closed (object stores).
+        """
 
     @abstractmethod
     def fetch(self, path: str) -> Path:

@@ -102,6 +102,17 @@ class StoreContract:
         assert store.list("train") == ["old"]
         assert store._hidden("") == []
 
+    def test_create_gives_a_name_once(self, store):
+        assert store.create("leases/a", b"one")
+        assert not store.create("leases/a", b"two")
+        assert store.read_bytes("leases/a") == b"one"
+        assert store._hidden("leases") == []
+
+    def test_create_says_when_a_folder_is_missing_for_good(self, store):
+        store.write_bytes("a", b"")
+        with pytest.raises(StorageError, match=r"cannot (make the folder|write) .*a.*: .*a file stands where"):
+            store.create("a/b", b"")
+
     def test_fetch_gives_a_local_file(self, store):
         store.write_bytes("a/b.txt", b"1")
         assert store.fetch("a/b.txt").read_bytes() == b"1"
@@ -150,7 +161,15 @@ class StoreContract:
 
     @pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/passwd"])
     def test_paths_that_lead_out_are_refused(self, store, path):
-        for action in (store.exists, store.read_bytes, store.list, store.fetch, store.delete, store.uri):
+        for action in (
+            store.exists,
+            store.read_bytes,
+            store.list,
+            store.fetch,
+            store.delete,
+            store.uri,
+            store.open_log,
+        ):
             with pytest.raises(StorageError, match="leads out of its folder"):
                 action(path)
         with pytest.raises(StorageError, match="leads out of its folder"):
@@ -209,3 +228,37 @@ class StoreContract:
         with pytest.raises(KeyError), store.scratch() as scratch:
             raise KeyError
         assert not scratch.exists()
+
+
+class LogContract:
+    """What a file that grows must do, on a store that has such."""
+
+    def test_a_log_grows_and_others_see_each_append_before_it_is_closed(self, store):
+        log = store.open_log("ledger/segments/x.jsonl")
+        assert log is not None
+        for line in (b"one\n", b"two\xff\n", b""):
+            log.append(line)
+        assert store.read_bytes("ledger/segments/x.jsonl") == b"one\ntwo\xff\n"
+        log.append(b"three\n")
+        log.close()
+        log.close()
+        assert store.read_bytes("ledger/segments/x.jsonl") == b"one\ntwo\xff\nthree\n"
+        assert store.list("ledger/segments") == ["x.jsonl"]
+
+    def test_a_log_does_not_touch_what_is_there(self, store):
+        store.write_bytes("x", b"old")
+        with pytest.raises(StorageError, match=r"cannot write .*x: "):
+            store.open_log("x")
+        assert store.read_bytes("x") == b"old"
+
+    def test_a_closed_log_takes_no_more(self, store):
+        log = store.open_log("x")
+        log.close()
+        with pytest.raises(StorageError, match=r"cannot write .*x: it is closed"):
+            log.append(b"more")
+        assert store.read_bytes("x") == b""
+
+    def test_a_log_where_a_folder_cannot_be_made(self, store):
+        store.write_bytes("a", b"")
+        with pytest.raises(StorageError, match=r"cannot (make the folder|write) .*a.*: .*a file stands where"):
+            store.open_log("a/b")

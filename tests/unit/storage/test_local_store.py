@@ -25,7 +25,7 @@ def store(tmp_path):
     return LocalStore(tmp_path / "work space")
 
 
-class TestLocalStore(contract.StoreContract):
+class TestLocalStore(contract.StoreContract, contract.LogContract):
     """The contract over a local folder."""
 
 

@@ -1,0 +1,275 @@
+"""XGBoost in stages: equal to separate fits wherever it is staged, and where it is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import get_scorer, ndcg_score
+from xgboost import XGBClassifier, XGBRanker, XGBRegressor, XGBRFClassifier
+from xgboost.callback import LearningRateScheduler, TrainingCallback
+
+from sparksweep.search.staging import fit_stages, staged_parameter
+
+COMMON = {
+    "tree_method": st.sampled_from([None, "auto", "hist", "approx", "exact"]),
+    "max_depth": st.integers(1, 4),
+    "learning_rate": st.sampled_from([None, 0.1, 0.7]),
+    "subsample": st.sampled_from([None, 0.6]),
+    "colsample_bytree": st.sampled_from([None, 0.7]),
+    "colsample_bylevel": st.sampled_from([None, 0.7]),
+    "colsample_bynode": st.sampled_from([None, 0.7]),
+    "min_child_weight": st.sampled_from([None, 0, 2]),
+    "gamma": st.sampled_from([None, 0.1]),
+    "reg_lambda": st.sampled_from([None, 0.0]),
+    "reg_alpha": st.sampled_from([None, 0.1]),
+    "max_delta_step": st.sampled_from([None, 1]),
+    "num_parallel_tree": st.sampled_from([None, 2]),
+    "base_score": st.sampled_from([None, 0.4]),
+    "random_state": st.integers(0, 9),
+}
+STAGES = st.sets(st.integers(1, 8), min_size=1, max_size=4).map(sorted)
+CHECKS = settings(max_examples=15, deadline=None)
+
+
+def possible(params):
+    """Leave out what XGBoost refuses."""
+    return {**params, "colsample_bynode": None} if params["tree_method"] == "exact" else params
+
+
+def predictions(fitted, X):
+    return fitted.predict(X)
+
+
+def probabilities(fitted, X):
+    return fitted.predict_proba(X)
+
+
+def margins(fitted, X):
+    return fitted.predict(X, output_margin=True)
+
+
+def by_scorer(name, y):
+    return lambda fitted, X: get_scorer(name)(fitted, X, y)
+
+
+@CHECKS
+@given(
+    params=st.fixed_dictionaries({**COMMON, "softmax": st.booleans(), "scale_pos_weight": st.sampled_from([None, 2])}),
+    stages=STAGES,
+    classes=st.sampled_from([2, 3]),
+    sparse=st.booleans(),
+    weighted=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_classifier(compare, table, params, stages, classes, sparse, weighted, seed):
+    softmax = params.pop("softmax")
+    if classes == 3:
+        params |= {"objective": "multi:softmax" if softmax else "multi:softprob", "scale_pos_weight": None}
+    X, y, weights = table(seed, classes, sparse)
+    outputs = [predictions, probabilities, margins, by_scorer("neg_log_loss", y[40:]), by_scorer("accuracy", y[40:])]
+    fit_params = {"sample_weight": weights[:40]} if weighted else {}
+    train = (X[:40], np.where(np.arange(40) < classes, np.arange(40), y[:40]))
+    staged, separate = compare(
+        XGBClassifier(**possible(params), n_jobs=1), stages, train, X[40:], outputs, **fit_params
+    )
+    assert staged.get_booster().save_raw() == separate.get_booster().save_raw()
+
+
+OBJECTIVES = [
+    "reg:squarederror",
+    "reg:squaredlogerror",
+    "reg:pseudohubererror",
+    "reg:absoluteerror",
+    "reg:gamma",
+    "reg:tweedie",
+    "count:poisson",
+]
+
+
+@CHECKS
+@given(
+    params=st.fixed_dictionaries(
+        {
+            **COMMON,
+            "objective": st.sampled_from(OBJECTIVES),
+            "monotone_constraints": st.sampled_from([None, (1, -1, 0, 0, 0)]),
+            "interaction_constraints": st.sampled_from([None, "[[0, 1], [2, 3, 4]]"]),
+        }
+    ),
+    stages=STAGES,
+    sparse=st.booleans(),
+    weighted=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_regressor(compare, table, params, stages, sparse, weighted, seed):
+    X, y, weights = table(seed, None, sparse)
+    outputs = [predictions, margins, by_scorer("r2", y[40:])]
+    fit_params = {"sample_weight": weights[:40]} if weighted else {}
+    compare(XGBRegressor(**possible(params), n_jobs=1), stages, (X[:40], y[:40]), X[40:], outputs, **fit_params)
+
+
+@CHECKS
+@given(
+    params=st.fixed_dictionaries(
+        {
+            **{name: values for name, values in COMMON.items() if name != "base_score"},
+            "objective": st.sampled_from(["rank:ndcg", "rank:pairwise"]),
+        }
+    ),
+    stages=STAGES,
+    sparse=st.booleans(),
+    weighted=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_ranker(compare, table, params, stages, sparse, weighted, seed):
+    X, y, weights = table(seed, 4, sparse)
+    fit_params = {"qid": np.arange(40) // 10}
+    if weighted:
+        fit_params["sample_weight"] = weights[:4]
+    outputs = [predictions, lambda fitted, X: ndcg_score([y[40:]], [fitted.predict(X)])]
+    compare(XGBRanker(**possible(params), n_jobs=1), stages, (X[:40], y[:40]), X[40:], outputs, **fit_params)
+
+
+@pytest.mark.parametrize("grow_policy", ["depthwise", "lossguide"])
+@pytest.mark.parametrize("tree_method", ["hist", "approx"])
+def test_leaves_bins_and_categories(compare, table, tree_method, grow_policy):
+    X, y, _ = table(3, 3, False)
+    frame = pd.DataFrame(X).assign(kind=pd.Categorical((X[:, 2] * 3).astype(int)))
+    estimator = XGBClassifier(
+        tree_method=tree_method,
+        grow_policy=grow_policy,
+        max_leaves=4,
+        max_bin=8,
+        max_cat_to_onehot=2,
+        enable_categorical=True,
+        subsample=0.8,
+        eval_metric="mlogloss",
+        n_jobs=1,
+    )
+    compare(estimator, [1, 3, 6], (frame[:40], y[:40]), frame[40:], [predictions, probabilities], verbose=False)
+
+
+@pytest.mark.parametrize("objective", ["binary:hinge", "binary:logitraw"])
+def test_other_binary_objectives(compare, table, objective):
+    X, y, _ = table(3, 2, False)
+    estimator = XGBClassifier(objective=objective, n_jobs=1)
+    compare(estimator, [1, 2, 5], (X[:40], y[:40]), X[40:], [predictions, margins])
+
+
+@pytest.mark.parametrize(("objective", "kind"), [("reg:logistic", XGBRegressor), ("rank:map", XGBRanker)])
+def test_objectives_of_two_values(compare, table, objective, kind):
+    X, y, _ = table(3, 2, False)
+    fit_params = {"group": [20, 20]} if kind is XGBRanker else {}
+    estimator = kind(objective=objective, n_jobs=1)
+    compare(estimator, [1, 2, 5], (X[:40], y[:40]), X[40:], [predictions, margins], **fit_params)
+
+
+class Own(XGBClassifier):
+    """Whatever it changes."""
+
+
+class Nothing(TrainingCallback):
+    """A callback."""
+
+
+def halving(round_number):
+    return 0.5**round_number
+
+
+def own_objective(y_true, y_pred):
+    return y_pred - y_true, np.ones_like(y_pred)
+
+
+def own_metric(y_true, y_pred):
+    return 0.0
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"booster": "dart"},
+        {"booster": "gblinear"},
+        {"early_stopping_rounds": 2},
+        {"callbacks": [Nothing()]},
+        {"callbacks": [LearningRateScheduler(halving)]},
+        {"multi_strategy": "multi_output_tree"},
+        {"objective": own_objective},
+        {"objective": "reg:quantileerror", "quantile_alpha": [0.1, 0.9]},
+        {"objective": "survival:cox"},
+        {"eval_metric": own_metric},
+        {"device": "cuda"},
+        {"random_state": np.random.RandomState(0)},
+        {"process_type": "update"},
+        {"updater": "refresh"},
+        {"rate_drop": 0.1},
+        {"sampling_method": "gradient_based"},
+        {"feature_weights": [1, 2]},
+        {"tree_method": "gpu_hist"},
+        {"n_estimators": None},
+        {"n_estimators": 0},
+        {"n_estimators": -1},
+        {"n_estimators": 3.0},
+        {"n_estimators": True},
+        {"n_estimators": "3"},
+    ],
+    ids=str,
+)
+def test_params_that_train_separately(params):
+    params = {"n_estimators": 3, **params}
+    assert staged_parameter(XGBRegressor(**params), params, {}) is None
+    assert staged_parameter(XGBClassifier(**params), params, {}) is None
+
+
+@pytest.mark.parametrize(
+    "fit_params",
+    [
+        {"base_margin": np.zeros(3)},
+        {"eval_set": [(np.zeros((3, 1)), np.zeros(3))]},
+        {"xgb_model": "model.ubj"},
+        {"feature_weights": [1.0]},
+        {"callbacks": [Nothing()]},
+        {"unknown": None},
+    ],
+    ids=str,
+)
+def test_arguments_of_fit_that_train_separately(fit_params):
+    assert staged_parameter(XGBClassifier(n_estimators=3), {"n_estimators": 3}, fit_params) is None
+
+
+def test_asking_draws_nothing_from_a_random_state():
+    random_state = np.random.RandomState(0)
+    estimator = XGBClassifier(n_estimators=3, random_state=random_state)
+    assert staged_parameter(estimator, {"n_estimators": 3}, {}) is None
+    assert random_state.randint(1000) == np.random.RandomState(0).randint(1000)
+
+
+def test_what_else_trains_separately():
+    params = {"n_estimators": 3}
+    assert staged_parameter(XGBClassifier(**params), params, {}, np.zeros(3)) == "n_estimators"
+    assert staged_parameter(XGBClassifier(**params), params, {"eval_set": None, "sample_weight": [1]}) == "n_estimators"
+    assert staged_parameter(Own(**params), params, {}) is None
+    assert staged_parameter(XGBRFClassifier(**params), params, {}) is None
+    assert staged_parameter(XGBRegressor(**params), params, {}, np.zeros((3, 2))) is None
+    assert staged_parameter(XGBClassifier(**params), {"max_depth": 3}, {}) is None
+
+
+def test_an_iterator_closed_early_leaves_the_whole_model(table):
+    X, y, _ = table(0, 3, False)
+    estimator = XGBClassifier(n_estimators=6, n_jobs=1)
+    whole = XGBClassifier(n_estimators=6, n_jobs=1).fit(X, y).predict_proba(X)
+    stages = fit_stages(estimator, [1, 6], lambda **more: estimator.fit(X, y, **more))
+    next(stages)
+    assert estimator.predict_proba(X).tobytes() != whole.tobytes()
+    stages.close()
+    assert estimator.predict_proba(X).tobytes() == whole.tobytes()
+    assert estimator.callbacks is None
+
+
+def test_a_failed_training_leaves_no_callback():
+    estimator = XGBClassifier(n_estimators=2)
+    with pytest.raises(ValueError, match="class"):
+        list(fit_stages(estimator, [1, 2], lambda **more: estimator.fit([[0], [1]], [5, 7], **more)))
+    assert estimator.callbacks is None

@@ -11,7 +11,7 @@ from types import FrameType
 import typer
 
 import sparksweep
-from sparksweep.cli import features, generate, ingest, predict, report, runs, sweep
+from sparksweep.cli import features, generate, ingest, ledger, predict, report, runs, sweep
 from sparksweep.cli.console import say_error
 from sparksweep.errors import ConfigError, SparksweepError
 
@@ -35,6 +35,7 @@ app.command("sweep")(sweep.sweep)
 app.command("predict")(predict.predict)
 app.command("report")(report.report)
 app.add_typer(runs.app, name="runs")
+app.add_typer(ledger.app, name="ledger")
 
 
 def _show_version(wanted: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from sparksweep.pipeline.columns import aligned_lines
 from sparksweep.pipeline.runs import find_run
 from sparksweep.runs import Run, list_runs
 from sparksweep.storage import open_store
@@ -69,7 +70,7 @@ def run_list_lines(workspace: str) -> Iterator[str]:
         score = "" if run.best_score is None else f"{run.best_score:.5f}"
         experiment = str(run.facts.get("experiment", ""))
         rows.append([run.run_id, run.status, experiment, str(run.n_fits), str(run.n_failed), score])
-    yield from _aligned(rows)
+    yield from aligned_lines(rows)
 
 
 def _scorer(run: Run) -> str:
@@ -89,16 +90,10 @@ def _ranking(results: pd.DataFrame, scorer: str) -> Iterator[str]:
     for row in ordered.to_dict("records"):
         scores = [f"{row[f'mean_test_{suffix}']:.5f}", f"{row[f'std_test_{suffix}']:.5f}"]
         rows.append([str(row[f"rank_test_{suffix}"]), *scores, *(_shown(row[name]) for name in varying)])
-    yield from _aligned(rows)
+    yield from aligned_lines(rows)
     if len(results) > SHOWN:
         yield f"... and {len(results) - SHOWN} more candidates"
 
 
 def _shown(value: Any) -> str:
     return "" if value is None or value != value else str(value)
-
-
-def _aligned(rows: list[list[str]]) -> Iterator[str]:
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from sparksweep.errors import StorageError
-from sparksweep.storage import LocalStore, open_store
+from sparksweep.search.ledger import open_ledger
+from sparksweep.storage import LocalStore, hadoop, open_store
 from sparksweep.storage.hadoop import HadoopStore
 
 pytestmark = pytest.mark.spark
@@ -27,6 +28,90 @@ def store(spark, tmp_path):
 
 class TestHadoopStore(contract.StoreContract):
     """The contract over Hadoop's local file system."""
+
+
+@pytest.fixture
+def raw_store(store, monkeypatch):
+    """Hadoop's local file system without its checksums: its hsync is durable, as that of HDFS is."""
+    monkeypatch.setattr(store, "_fs", store._fs.getRawFileSystem())
+    return store
+
+
+class TestHadoopLog(contract.LogContract):
+    """The contract of files that grow, through a stream of the JVM."""
+
+    @pytest.fixture
+    def store(self, raw_store):
+        return raw_store
+
+
+def test_a_file_system_whose_files_are_kept_when_closed_has_no_logs(store):
+    """So are checksummed files: a checksum is of 512 bytes, written when they are full."""
+    assert store.open_log("segments/x.jsonl") is None
+    assert store.list("segments") == []
+
+
+@pytest.mark.parametrize("scheme", ["wasbs", "abfss", "s3a"])
+def test_an_object_store_has_no_logs_and_is_not_even_asked(raw_store, monkeypatch, scheme):
+    monkeypatch.setattr(HadoopStore, "_scheme", scheme)
+    monkeypatch.setattr(raw_store, "_fs", None)
+    assert raw_store.open_log("segments/x.jsonl") is None
+
+
+def test_a_name_that_another_takes_a_moment_later_is_not_ours(store, monkeypatch):
+    """Where two may both make a file, the last one has it."""
+    another = SimpleNamespace(sleep=lambda seconds: store.write_bytes("lease", b"another"))
+    monkeypatch.setattr(hadoop, "time", another)
+    assert not store.create("lease", b"mine")
+    assert store.read_bytes("lease") == b"another"
+
+
+def test_on_hdfs_a_name_is_ours_at_once(store, monkeypatch):
+    monkeypatch.setattr(HadoopStore, "_scheme", "hdfs")
+    monkeypatch.setattr(hadoop, "time", None)
+    assert store.create("lease", b"mine")
+    assert not store.create("lease", b"another")
+    assert store.read_bytes("lease") == b"mine"
+
+
+def test_a_name_whose_content_cannot_be_written_is_given_back(store, monkeypatch):
+    def fail(stream, data):
+        stream.close()
+        store._fs.open(store._path("nothing"))
+
+    monkeypatch.setattr(store, "_write", fail)
+    with pytest.raises(StorageError, match=r"cannot write .*lease: "):
+        store.create("lease", b"mine")
+    assert not store.exists("lease")
+
+
+@pytest.mark.parametrize("kind", ["grows", "rolls"])
+def test_a_ledger_through_the_jvm(raw_store, monkeypatch, kind):
+    if kind == "rolls":
+        monkeypatch.setattr(HadoopStore, "_scheme", "wasbs")
+    ledger = open_ledger(raw_store)
+    records = [
+        {"fit_key": f"{n:02x}", "status": "complete", "attempt": 1, "started": 1.0, "ended": 2.0, "test_score": n / 3}
+        for n in range(4)
+    ]
+    with ledger.lease("0123abcd") as lease, ledger.writer() as writer:
+        for record in records:
+            writer.write([record])
+            assert record["fit_key"] in ledger.read().records
+        lease.check()
+    contents = ledger.read()
+    assert list(contents.records.values()) == records
+    assert contents.n_segments == (1 if kind == "grows" else 4)
+    ledger.prune()
+    assert list(ledger.read().records.values()) == records
+    assert ledger.read().n_segments == 1
+    assert ledger.holders() == []
+
+
+def test_a_ledger_of_hadoop_that_cannot_be_written_is_one_line(spark, tmp_path):
+    (tmp_path / "ledger").write_text("")
+    with pytest.raises(StorageError, match=r"^cannot make the folder [^\n]*a file stands where[^\n]*$"):
+        open_ledger(HadoopStore(f"file://{tmp_path}/ledger")).writer()
 
 
 def test_uri_is_the_root_and_the_path(store, tmp_path):

@@ -25,7 +25,18 @@ from sparksweep.errors import SearchError, StorageError
 from sparksweep.search.ledger.owners import Owner, read_owner
 from sparksweep.storage import Store
 
-__all__ = ["BEAT", "PRUNING", "SILENCE", "Holder", "Lease", "SilenceWatch", "iterate_holders", "read_holder"]
+__all__ = [
+    "BEAT",
+    "PRUNING",
+    "SILENCE",
+    "Holder",
+    "Lease",
+    "SilenceWatch",
+    "find_living",
+    "iterate_holders",
+    "read_holder",
+    "remove_lease",
+]
 
 LEASES = "leases"
 PRUNING = "prune"  # the lease of who prunes, beside those of sweeps
@@ -128,7 +139,7 @@ class Lease:
         self._key = key
         self._on_wait = on_wait or (lambda line: None)
         self._interval, self._patience = beat, silence
-        self._pause = min(beat / 2, silence / 10, 1.0)
+        self._pause = _pause(beat, silence)
         self._owner = Owner()
         self._number = 0
         self._successor = ""
@@ -240,10 +251,10 @@ class Lease:
                 self._store.delete(path)
 
     def _claim(self, number: int) -> str:
-        return f"{LEASES}/{self._key}.{number:06d}.claim"
+        return _claim_path(self._key, number)
 
     def _beat(self, token: str) -> str:
-        return f"{LEASES}/{self._key}.{token}.beat"
+        return _beat_path(self._key, token)
 
 
 def iterate_holders(store: Store) -> Iterator[Holder]:
@@ -263,12 +274,65 @@ def read_holder(store: Store, key: str) -> Holder | None:
         if not numbers:
             return None
         number = max(numbers)
-        data = _read(store, f"{LEASES}/{key}.{number:06d}.claim")
+        data = _read(store, _claim_path(key, number))
         if data is None:
             continue  # it went meanwhile
         owner = _parse_owner(data)
-        beat = (_read(store, f"{LEASES}/{key}.{owner.token}.beat") or b"") if owner else data
+        beat = (_read(store, _beat_path(key, owner.token)) or b"") if owner else data
         return Holder(key, number, owner, beat)
+
+
+def find_living(
+    store: Store, holder: Holder, on_wait: Callable[[str], None] | None, beat: float, silence: float
+) -> Holder | None:
+    """Return who holds a lease for certain, None when that process is dead or silent; may take `silence` seconds.
+
+    Parameters
+    ----------
+    store : Store
+        The ledger's folder.
+    holder : Holder
+        Who was seen to hold it.
+    on_wait : callable, optional
+        Takes a line before it has to wait for a heartbeat.
+    beat, silence : float
+        As of `Lease`.
+    """
+    watch = SilenceWatch(_pause(beat, silence))
+    told = on_wait is None
+    while True:
+        began = time.monotonic()
+        now = read_holder(store, holder.key)
+        if now is None or now.gone:
+            return None
+        if now != holder or (now.owner is not None and now.owner.is_here):
+            return now
+        if watch.silence(began, now) >= silence:
+            return None
+        if not told and on_wait is not None:
+            told = True
+            on_wait(f"looking for up to {silence:g} s whether {now} lives")
+        time.sleep(_pause(beat, silence))
+
+
+def remove_lease(store: Store, holder: Holder) -> None:
+    """Delete the lease of a holder that is dead; one that was taken over meanwhile stays."""
+    store.delete(_claim_path(holder.key, holder.number))
+    if holder.owner is not None:
+        store.delete(_beat_path(holder.key, holder.owner.token))
+
+
+def _claim_path(key: str, number: int) -> str:
+    return f"{LEASES}/{key}.{number:06d}.claim"
+
+
+def _beat_path(key: str, token: str) -> str:
+    return f"{LEASES}/{key}.{token}.beat"
+
+
+def _pause(beat: float, silence: float) -> float:
+    """Return the seconds between two looks at a lease."""
+    return min(beat / 2, silence / 10, 1.0)
 
 
 def _read(store: Store, path: str) -> bytes | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sparksweep.search.ledger.leases import BEAT, SILENCE, Holder, Lease, iterate_holders
 from sparksweep.search.ledger.merging import LedgerContents, merge_segments
+from sparksweep.search.ledger.pruning import PruneRule, PruneSummary, prune_ledger
 from sparksweep.search.ledger.segments import iterate_segments
 from sparksweep.search.ledger.writing import LedgerWriter
 from sparksweep.storage import Store, open_store
@@ -99,6 +102,40 @@ class Ledger:
             Seconds from heartbeat to heartbeat, and without one until another takes over.
         """
         return Lease(self._store, sweep_key, on_wait, beat, silence)
+
+    def prune(
+        self,
+        failed: bool = False,
+        older_than: float | None = None,
+        dry_run: bool = False,
+        on_wait: Callable[[str], None] | None = None,
+        beat: float = BEAT,
+        silence: float = SILENCE,
+    ) -> PruneSummary:
+        """Drop the records that another of their fit supersedes, and what is damaged; join the segments.
+
+        Parameters
+        ----------
+        failed : bool
+            Drop the fits that are not complete too.
+        older_than : float, optional
+            Drop the fits that ended more than this many seconds ago too.
+        dry_run : bool
+            Change nothing.
+        on_wait : callable, optional
+            Takes a line before this has to wait to see whether a driver lives.
+        beat, silence : float
+            As of `lease`.
+
+        Raises
+        ------
+        UsageError
+            A driver is using the ledger.
+        StorageError
+            The ledger cannot be written.
+        """
+        ended_before = -math.inf if older_than is None else time.time() - older_than
+        return prune_ledger(self._store, PruneRule(failed, ended_before), dry_run, on_wait, beat, silence)
 
     def holders(self) -> list[Holder]:
         """Return who holds the leases there are, those of processes that have died included."""

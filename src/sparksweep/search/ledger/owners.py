@@ -47,6 +47,16 @@ class Owner:
         """Whether the process has ended for certain; of another machine's nothing is known."""
         return bool(self.machine) and self.machine == _machine() and _began(self.pid) != self.began
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it is, or was, a process of this machine, so that `gone` knows for certain."""
+        return bool(self.machine) and self.machine == _machine()
+
+    @property
+    def is_this_process(self) -> bool:
+        """Whether it is the process that asks."""
+        return self.is_here and (self.pid, self.began) == (os.getpid(), _began(os.getpid()))
+
     def facts(self) -> dict[str, Any]:
         """Return what is kept of it."""
         return asdict(self)

@@ -28,6 +28,7 @@ NON_FINITE = "non_finite"
 RESERVED = {NON_FINITE, "crc"}
 NAN = struct.pack(">d", math.nan)
 SEAL = len(b',"crc":"01234567"}')
+YEAR_10000 = 253_402_300_800.0
 CHUNK = 500  # lines that are parsed in one go, which lets them share the text of their keys
 
 
@@ -48,7 +49,7 @@ def check_record(record: Record) -> None:
         raise ValueError(f"fit {key}: attempt must be an int from 1, not {attempt!r}")
     for name in ("started", "ended"):
         moment = record.get(name)
-        if not isinstance(moment, float | int) or isinstance(moment, bool) or not math.isfinite(moment):
+        if not isinstance(moment, float | int) or isinstance(moment, bool) or not 0 <= moment < YEAR_10000:
             raise ValueError(f"fit {key}: {name} must be seconds since 1970, not {moment!r}")
 
 

@@ -85,6 +85,8 @@ def test_texts_of_all_kinds_stay_on_their_line():
         ({"attempt": 0}, "fit 0a: attempt must be an int from 1, not 0"),
         ({"attempt": True}, "attempt must be"),
         ({"ended": math.nan}, "fit 0a: ended must be seconds since 1970, not nan"),
+        ({"ended": 1e300}, "ended must be"),
+        ({"ended": -1.0}, "ended must be"),
         ({"started": "x"}, "fit 0a: started must be"),
         ({"crc": "x"}, "the keys crc, non_finite are the ledger's own"),
     ],

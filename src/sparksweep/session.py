@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -18,9 +19,19 @@ from pathlib import Path
 import pyspark
 from pyspark.sql import SparkSession
 
+from sparksweep.config.sizes import parse_size
 from sparksweep.errors import SessionError
 
-__all__ = ["active_session", "cpus_per_task", "open_session", "spark_settings"]
+__all__ = [
+    "active_session",
+    "container_memory",
+    "cpus_per_task",
+    "executor_slots",
+    "is_local",
+    "open_session",
+    "spark_settings",
+    "task_slots",
+]
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +58,10 @@ AT_JVM_START = (
     "spark.driver.cores",
     "spark.driver.extraClassPath",
 )
+LOCAL_MASTER = re.compile(r"local(?:\[(?P<cores>\*|\d+)(?:,\s*\d+)?\])?$")
+CLUSTER_MASTER = re.compile(r"local-cluster\[\s*\d+\s*,\s*(?P<cores>\d+)")
+LEAST_OVERHEAD = 384 * 2**20
+MEBI = "m"  # the unit of Spark's memory settings that have none
 QUIET_LOG = Path(__file__).with_name("log4j2.properties").as_uri()
 
 
@@ -111,6 +126,49 @@ def cpus_per_task(session: SparkSession) -> int:
     return max(1, int(float(session.sparkContext.getConf().get("spark.task.cpus", "1") or "1")))
 
 
+def is_local(session: SparkSession) -> bool:
+    """Tell whether driver and tasks are one process on this machine."""
+    return LOCAL_MASTER.match(str(session.sparkContext.master)) is not None
+
+
+def task_slots(session: SparkSession) -> int:
+    """Return how many tasks run at once now; with dynamic allocation it may be more later."""
+    if is_local(session):
+        return executor_slots(session)
+    tracker = session.sparkContext._jsc.sc().statusTracker()
+    executors = max(1, len(tracker.getExecutorInfos()) - 1)  # the driver is one of them
+    return executors * executor_slots(session)
+
+
+def executor_slots(session: SparkSession) -> int:
+    """Return how many tasks run at once in one executor; in local mode in this process."""
+    local = LOCAL_MASTER.match(str(session.sparkContext.master))
+    cpus = cpus_per_task(session)
+    if local:
+        cores = _processors() if local["cores"] in (None, "*") else int(local["cores"])
+    else:
+        conf = session.sparkContext.getConf()
+        cluster = CLUSTER_MASTER.match(str(session.sparkContext.master))
+        cores = int(conf.get("spark.executor.cores", cluster["cores"] if cluster else "1") or "1")
+    return max(1, cores // cpus)
+
+
+def container_memory(session: SparkSession) -> int | None:
+    """Return the bytes of an executor's container: heap, overhead and Python's own; None in local mode.
+
+    Source of the defaults: Spark's documentation, "Configuration", spark.executor.memoryOverhead.
+    """
+    if is_local(session):
+        return None
+    conf = session.sparkContext.getConf()
+    heap = parse_size(conf.get("spark.executor.memory", "1g") or "1g", MEBI)
+    factor = float(conf.get("spark.executor.memoryOverheadFactor", "0.1") or "0.1")
+    given = conf.get("spark.executor.memoryOverhead", None)
+    overhead = parse_size(given, MEBI) if given else max(LEAST_OVERHEAD, int(factor * heap))
+    python = conf.get("spark.executor.pyspark.memory", None)
+    return heap + overhead + (parse_size(python, MEBI) if python else 0)
+
+
 def spark_settings(session: SparkSession) -> dict[str, str]:
     """Return the session's settings as Spark has them; they may hold secrets."""
     return dict(session.sparkContext.getConf().getAll())
@@ -142,8 +200,11 @@ def _submitted() -> pyspark.SparkConf:
 
 def _local_master() -> str:
     """Return ``local[N]``; N is what this process may use, which in a container is less than the machine has."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return f"local[{processors}]"
+    return f"local[{_processors()}]"
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _find_java() -> None:

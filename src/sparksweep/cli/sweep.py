@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from sparksweep.cli.console import fit_progress, say
+from sparksweep.cli.console import say
+from sparksweep.cli.fit_progress import fit_progress
 from sparksweep.cli.options import Experiment, Overrides, Rebuild, Workspace
 
 __all__ = ["sweep"]

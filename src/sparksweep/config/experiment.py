@@ -21,6 +21,9 @@ from pydantic import (
     model_validator,
 )
 
+from sparksweep.config.sizes import parse_size
+from sparksweep.errors import UsageError
+
 __all__ = ["DataSettings", "Experiment", "FeatureSettings", "SearchSettings", "SplitterSettings"]
 
 ParamGrid = dict[str, list[Any]]
@@ -123,6 +126,10 @@ class SearchSettings(_Section):
         Train the best candidate on all rows; with several scorers the name of the one that decides.
     error_score : "raise" or float
         Score of a fit that fails.
+    fit_timeout : float, optional
+        Seconds that training and scoring a fit may take, or all fits that one training serves.
+    fit_memory : int or str, optional
+        Bytes that a fit may take for itself, or a text such as ``2g``; default is its share of what holds it.
     """
 
     estimator: str
@@ -135,6 +142,18 @@ class SearchSettings(_Section):
     refit: StrictBool | str = True
     error_score: Literal["raise"] | StrictFloat | StrictInt = math.nan
     return_train_score: StrictBool = False
+    fit_timeout: Annotated[StrictFloat, Field(gt=0)] | Annotated[StrictInt, Field(gt=0)] | None = None
+    fit_memory: Annotated[StrictInt, Field(gt=0)] | str | None = None
+
+    @field_validator("fit_memory")
+    @classmethod
+    def _is_size(cls, size: int | str | None) -> int | str | None:
+        if size is not None:
+            try:
+                parse_size(size)
+            except UsageError as error:
+                raise ValueError(str(error)) from error
+        return size
 
     @field_validator("param_grid")
     @classmethod

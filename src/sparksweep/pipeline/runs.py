@@ -7,7 +7,7 @@ from sparksweep.errors import UsageError
 from sparksweep.runs import Run, list_runs
 from sparksweep.storage import Store
 
-__all__ = ["find_run", "newest_run"]
+__all__ = ["find_run", "newest_run", "unfinished_run"]
 
 
 def find_run(store: Store, run_id: str) -> Run:
@@ -23,6 +23,12 @@ def find_run(store: Store, run_id: str) -> Run:
         known = f"{nearest(run_id, runs)}; see: sparksweep runs list" if runs else "; it holds no runs yet"
         raise UsageError(f"no run {run_id!r} in {store.root}{known}")
     return runs[run_id]
+
+
+def unfinished_run(store: Store, sweep_key: str) -> Run | None:
+    """Return the newest run of a sweep if it did not come to an end; ask only while holding the sweep's lease."""
+    runs = [run for run in list_runs(store) if run.facts.get("sweep_key") == sweep_key]
+    return runs[-1] if runs and runs[-1].status in ("running", "interrupted") else None
 
 
 def newest_run(store: Store, sweep_key: str) -> Run | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable
 from typing import Any
 
 from sklearn.base import is_regressor
@@ -14,18 +13,20 @@ from sparksweep.config import Experiment, SearchSettings
 from sparksweep.errors import ConfigError, SearchError, SparksweepError
 from sparksweep.matrix import Matrix
 from sparksweep.pipeline.job import Job
+from sparksweep.pipeline.ledger import workspace_ledger
 from sparksweep.pipeline.matrices import ensure_matrices, open_part
 from sparksweep.pipeline.report import report_page
-from sparksweep.pipeline.runs import find_run
-from sparksweep.runs import Run, RunFolder
+from sparksweep.pipeline.runs import find_run, unfinished_run
+from sparksweep.runs import EventLog, Run, RunFolder
 from sparksweep.search import GridSearchCV, RandomizedSearchCV
+from sparksweep.search.ledger import Ledger
+from sparksweep.search.progress import OnProgress, ProgressSnapshot
 from sparksweep.search.settings import build_cv, cv_problems, resolve_estimator
 from sparksweep.session import spark_settings
 
 __all__ = ["OnProgress", "build_search", "run_sweep", "sweep_key"]
 
-# Called in the driver as fits finish: fits done, failed among them, fits in all, best mean score so far or None.
-OnProgress = Callable[[int, int, int, "float | None"], None]
+RESUME = "stopped by the user or the scheduler; the same command goes on where it stopped"
 
 
 def run_sweep(job: Job, on_progress: OnProgress) -> Run:
@@ -52,33 +53,69 @@ def run_sweep(job: Job, on_progress: OnProgress) -> Run:
     problems = [f"{job.experiment.name}: search.{line}" for line in cv_problems(settings, y, matrix.folds, classes)]
     if problems:
         raise ConfigError(problems)
-    search = build_search(settings, matrix)
-    search.on_progress = on_progress
     spark = job.spark()
-    folder = RunFolder.create(job.store, sweep_key(settings, matrix), _facts(job.experiment, matrix, classes))
-    job.say(f"sweep: run {folder.run_id}")
-    try:
-        folder.set_spark_settings(spark_settings(spark))
-        _fit(search, matrix, y)
-        folder.write_results(search)
-        folder.complete(search)
-    except KeyboardInterrupt:
-        folder.end("interrupted", "stopped by the user or the scheduler")
-        raise
-    except SparksweepError as error:
-        folder.end("failed", str(error))
-        raise
-    except Exception as error:
-        # What an estimator, a splitter or a scorer raises, which may be anything.
-        reason = _in_one_line(error)
-        folder.end("failed", reason)
-        raise SearchError(f"run {folder.run_id}: {reason}; see {folder.uri}") from error
+    key = sweep_key(settings, matrix)
+    ledger = workspace_ledger(job.store)
+    with ledger.lease(key, on_wait=job.say) as lease:
+        folder = _folder(job, key, _facts(job.experiment, matrix, classes))
+        search = build_search(settings, matrix, ledger)
+        events = EventLog(folder)
+        search.on_progress = _both(on_progress, events)
+        try:
+            folder.set_spark_settings(spark_settings(spark))
+            _fit(search, matrix, y)
+            folder.write_results(search)
+            events.close()
+            folder.complete(search)
+        except BaseException as error:
+            lease.check()  # after a takeover the folder is another driver's
+            events.close()
+            ended = _ended(error, folder)
+            if ended is error:
+                raise
+            raise ended from error
     run = find_run(job.store, folder.run_id)
     folder.write_text("report.html", report_page(run))
     return run
 
 
-def build_search(settings: SearchSettings, matrix: Matrix) -> GridSearchCV | RandomizedSearchCV:
+def _folder(job: Job, key: str, facts: dict[str, Any]) -> RunFolder:
+    """Return the folder of the run: that of the same sweep's unfinished run, else a new one."""
+    unfinished = unfinished_run(job.store, key)
+    if unfinished is None:
+        folder = RunFolder.create(job.store, key, facts)
+        job.say(f"sweep: run {folder.run_id}")
+    else:
+        folder = RunFolder.resume(job.store, unfinished.facts, facts)
+        job.say(f"sweep: run {folder.run_id} did not end, so it goes on; fits that were done are not trained again")
+    return folder
+
+
+def _ended(error: BaseException, folder: RunFolder) -> BaseException:
+    """Write into the run's folder how it ended; return what is to be raised."""
+    if isinstance(error, KeyboardInterrupt):
+        folder.end("interrupted", RESUME)
+        return error
+    if isinstance(error, SparksweepError) or not isinstance(error, Exception):
+        folder.end("failed", str(error) or type(error).__name__)
+        return error
+    # What an estimator, a splitter or a scorer raises, which may be anything.
+    reason = _in_one_line(error)
+    folder.end("failed", reason)
+    return SearchError(f"run {folder.run_id}: {reason}; see {folder.uri}")
+
+
+def _both(first: OnProgress, second: OnProgress) -> OnProgress:
+    def tell(now: ProgressSnapshot) -> None:
+        first(now)
+        second(now)
+
+    return tell
+
+
+def build_search(
+    settings: SearchSettings, matrix: Matrix, ledger: Ledger | None = None
+) -> GridSearchCV | RandomizedSearchCV:
     """Return the search that the settings describe, not yet fitted."""
     estimator = resolve_estimator(settings.estimator)(**settings.params)
     common: dict[str, Any] = {
@@ -87,6 +124,9 @@ def build_search(settings: SearchSettings, matrix: Matrix) -> GridSearchCV | Ran
         "cv": build_cv(settings.cv, matrix.folds),
         "error_score": settings.error_score,
         "return_train_score": settings.return_train_score,
+        "ledger": ledger,
+        "fit_timeout": settings.fit_timeout,
+        "fit_memory": settings.fit_memory,
     }
     if settings.n_iter is None:
         return GridSearchCV(estimator, settings.param_grid, **common)

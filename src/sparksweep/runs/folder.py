@@ -97,11 +97,29 @@ class RunFolder:
             {
                 **(facts or {}),
                 "started": _utc_text(began),
-                "process": {"host": socket.gethostname(), "pid": os.getpid(), "began": psutil.Process().create_time()},
-                "versions": {"python": platform.python_version(), **installed_versions(LIBRARIES)},
+                **_process_facts(),
             }
         )
         return run
+
+    @classmethod
+    def resume(cls, store: Store, run: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> RunFolder:
+        """Go on with a run that did not end: its folder and its start stay, its process is this one.
+
+        Parameters
+        ----------
+        store : Store
+            The workspace.
+        run : mapping
+            What its ``run.json`` says.
+        facts : mapping, optional
+            What it is to say now.
+        """
+        folder = cls(store, str(run["run_id"]), run)
+        folder.facts.pop("reason", None)
+        resumed = [*run.get("resumed", []), _utc_text(datetime.now(timezone.utc))]
+        folder.update({**(facts or {}), "status": "running", "resumed": resumed, **_process_facts()})
+        return folder
 
     def update(self, facts: Mapping[str, Any]) -> None:
         """Add to ``run.json``, or change what it says."""
@@ -189,6 +207,13 @@ class RunFolder:
 def new_run_id(started: datetime, sweep_key: str) -> str:
     """Return UTC start and 8 hex digits of the sweep's key, as in ``20261123T224100Z-0a1b2c3d``."""
     return f"{started.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}-{sweep_key[:8]}"
+
+
+def _process_facts() -> dict[str, Any]:
+    return {
+        "process": {"host": socket.gethostname(), "pid": os.getpid(), "began": psutil.Process().create_time()},
+        "versions": {"python": platform.python_version(), **installed_versions(LIBRARIES)},
+    }
 
 
 def _utc_text(moment: datetime) -> str:

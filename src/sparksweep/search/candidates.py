@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -12,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-__all__ = ["GridRow", "expected_cost", "fit_key", "grid_table", "params_json", "split_digest"]
+__all__ = ["GridRow", "expected_cost", "grid_table", "params_json", "rounds_of"]
 
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 # Cost grows with the number of rounds, doubles with each level of depth, shrinks with the share of rows and columns.
@@ -24,14 +22,14 @@ SHARES = frozenset({"subsample", "colsample_bytree", "colsample_bylevel", "colsa
 MAX_DEPTH = 16  # deeper trees run out of rows first
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GridRow:
     """One fit to be done.
 
     Attributes
     ----------
     fit_key : str
-        See `fit_key`.
+        See `sparksweep.search.identity`.
     candidate_id, split_id, unit_id : int
         Which fit, and the unit that trains it; units are numbered in the order of candidates.
     params : str
@@ -67,36 +65,6 @@ def params_json(params: Mapping[str, Any]) -> str:
     return json.dumps(_json_value(params), sort_keys=True, ensure_ascii=False)
 
 
-def fit_key(estimator: Any, params: Mapping[str, Any], split: str) -> str:
-    """Return the hex digest of estimator class, all its params (fixed and the candidate's) and the split's rows.
-
-    Parameters
-    ----------
-    estimator : object
-        With scikit-learn's API.
-    params : mapping
-        The candidate.
-    split : str
-        `split_digest` of the split.
-    """
-    kind = type(estimator)
-    identity = {
-        "estimator": f"{kind.__module__}.{kind.__qualname__}",
-        "params": _json_value({**estimator.get_params(deep=True), **params}),
-        "split": split,
-    }
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-
-
-def split_digest(train: NDArray[Any], test: NDArray[Any]) -> str:
-    """Return the hex digest of the rows of a split."""
-    digest = hashlib.sha256()
-    for rows in (train, test):
-        values = np.ascontiguousarray(rows, dtype=np.int64)
-        digest.update(len(values).to_bytes(8, "little") + values.tobytes())
-    return digest.hexdigest()
-
-
 def expected_cost(params: Mapping[str, Any]) -> float:
     """Return what training is expected to cost a row, relative to other candidates on the same data.
 
@@ -120,6 +88,12 @@ def expected_cost(params: Mapping[str, Any]) -> float:
         elif last in SHARES and value <= 1:
             cost *= float(value)
     return cost
+
+
+def rounds_of(params: Mapping[str, Any]) -> float:
+    """Return the rounds or trees that a candidate's own params name, 0 without."""
+    found = [value for name, value in params.items() if name.rpartition("__")[2] in ROUNDS]
+    return float(sum(value for value in found if isinstance(value, (int, float)) and not isinstance(value, bool)))
 
 
 def _json_value(value: Any) -> Any:

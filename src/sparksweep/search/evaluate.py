@@ -11,7 +11,8 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import sklearn
@@ -22,6 +23,7 @@ from sparksweep.errors import SearchError
 from sparksweep.search.fits import ALL_ROWS, COMPLETE, FAILED, Fit
 from sparksweep.search.scoring import Scoring
 from sparksweep.search.slicing import count_rows, row_params, split_rows
+from sparksweep.search.staging import fit_stages, staged_parameter
 from sparksweep.search.threads import limit_threads, limited_pools
 from sparksweep.search.units import Unit
 
@@ -32,11 +34,23 @@ Split = tuple[NDArray[Any], NDArray[Any]]
 
 @dataclass(frozen=True)
 class SearchData:
-    """What every fit reads: X, y and the train and test rows of each split."""
+    """What every fit reads: it lies on a node once.
+
+    Attributes
+    ----------
+    X, y : object
+        Ready to be sliced.
+    splits : sequence of (train, test) rows
+        By split id.
+    fit_params, score_params : mapping
+        Keyword arguments of ``fit`` and of the scorers; what has a value a row is sliced.
+    """
 
     X: Any
     y: Any
     splits: Sequence[Split]
+    fit_params: Mapping[str, Any] = field(default_factory=dict)
+    score_params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,8 +65,6 @@ class Work:
         Params by candidate id.
     scoring : Scoring
         The scorers.
-    fit_params, score_params : mapping
-        Keyword arguments of ``fit`` and of the scorers; what has a value a row is sliced.
     return_train_score : bool
         Score the train rows too.
     raise_errors : bool
@@ -63,42 +75,45 @@ class Work:
         Pickles exceptions and models; passed in, since the pickler that knows classes of a notebook is pyspark's.
     config, warning_filters : mapping, sequence
         The driver's scikit-learn configuration and ``warnings.filters``.
-    tasks : sequence of sequences of Unit
-        The units of each task, by the task's number.
     splits : sequence of (train, test) rows, optional
         Instead of those of the data.
-    attempt : int
-        Which try this is, from 1.
     """
 
     estimator: Any
     candidates: Mapping[int, Mapping[str, Any]]
     scoring: Scoring
-    fit_params: Mapping[str, Any]
-    score_params: Mapping[str, Any]
     return_train_score: bool
     raise_errors: bool
     threads: int
     dumps: Callable[[Any], bytes]
     config: Mapping[str, Any]
     warning_filters: Sequence[Any]
-    tasks: Sequence[Sequence[Unit]] = ()
     splits: Sequence[Split] | None = None
-    attempt: int = 1
 
 
-def evaluate_unit(unit: Unit, data: SearchData, work: Work) -> list[Fit]:
-    """Train and score each candidate of a unit on the unit's split.
+def evaluate_unit(unit: Unit, data: SearchData, work: Work) -> Iterator[Fit]:
+    """Train a unit's family on the unit's split, and score each of its candidates.
 
-    A failure that ``error_score`` covers is a fit with status `FAILED`; any other, such as a parameter that the
-    estimator does not have, comes with `Fit.exception`, and no further candidate is tried.
+    A family is trained once, for its last candidate, and the others are scored on the way there; should that fail, each
+    is trained by itself, since what fails after 400 rounds may not after 300.
+
+    Yields
+    ------
+    Fit
+        As soon as it is scored. A failure that ``error_score`` covers is a fit with status `FAILED`; any other, such as
+        a parameter that the estimator does not have, comes with `Fit.exception`, and no further candidate is tried.
     """
-    fits = []
+    done = set()
+    if len(unit.candidate_ids) > 1:
+        for fit in _evaluate_family(unit, data, work):
+            done.add(fit.candidate_id)
+            yield fit
     for candidate_id in unit.candidate_ids:
-        fits.append(_evaluate(candidate_id, unit.split_id, data, work))
-        if fits[-1].exception is not None:
-            break
-    return fits
+        if candidate_id not in done:
+            fit = _evaluate(candidate_id, unit.split_id, data, work)
+            yield fit
+            if fit.exception is not None:
+                break
 
 
 def refit_candidate(candidate_id: int, data: SearchData, work: Work) -> tuple[Fit, bytes | None]:
@@ -115,7 +130,7 @@ def refit_candidate(candidate_id: int, data: SearchData, work: Work) -> tuple[Fi
     try:
         estimator, replaced = _prepare(work, candidate_id)
         start = time.perf_counter()
-        _train(estimator, data.X, data.y, work.fit_params)
+        _train(estimator, data.X, data.y, data.fit_params)
         fit = replace(blank, fit_time=time.perf_counter() - start, ended=time.time())
         if replaced:
             estimator.set_params(**replaced)
@@ -132,6 +147,29 @@ def worker_context(work: Work) -> Iterator[None]:
         yield
 
 
+def _evaluate_family(unit: Unit, data: SearchData, work: Work) -> Iterator[Fit]:
+    """Yield the fits of one training; those that it cannot give are left out."""
+    started = time.time()
+    last = unit.candidate_ids[-1]
+    with suppress(Exception):  # each candidate is then trained by itself, and tells its own failure
+        estimator, _ = _prepare(work, last)
+        parameter = staged_parameter(estimator, work.candidates[last], data.fit_params, data.y)
+        if parameter is None:
+            return
+        members: dict[int, list[int]] = {}
+        for candidate_id in unit.candidate_ids:
+            members.setdefault(int(work.candidates[candidate_id][parameter]), []).append(candidate_id)
+        begin = time.perf_counter()
+        rows = _slice(estimator, unit.split_id, data, work)
+        sliced = time.perf_counter() - begin
+        train = partial(_train, estimator, rows.X_train, rows.y_train, rows.fit_params)
+        for stage, model, seconds in fit_stages(estimator, sorted(members), train):
+            for candidate_id in members[stage]:
+                blank = replace(_blank(candidate_id, unit.split_id, work), started=started, n_test=rows.n_test)
+                fit = _scored(replace(blank, fit_time=sliced + seconds), model, rows, work)
+                yield replace(fit, ended=time.time())
+
+
 def _evaluate(candidate_id: int, split_id: int, data: SearchData, work: Work) -> Fit:
     blank = _blank(candidate_id, split_id, work)
     try:
@@ -140,26 +178,57 @@ def _evaluate(candidate_id: int, split_id: int, data: SearchData, work: Work) ->
         return _ending(blank, error, work)
 
 
-def _fit_and_score(blank: Fit, data: SearchData, work: Work) -> Fit:
-    train, test = (data.splits if work.splits is None else work.splits)[blank.split_id]
-    fit_params = row_params(data.X, work.fit_params, train)
-    estimator, _ = _prepare(work, blank.candidate_id)
-    start = time.perf_counter()
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of one split, and what goes with them."""
+
+    X_train: Any
+    y_train: Any
+    X_test: Any
+    y_test: Any
+    fit_params: Mapping[str, Any]
+    train_score_params: Mapping[str, Any]
+    test_score_params: Mapping[str, Any]
+    n_test: int
+
+
+def _slice(estimator: Any, split_id: int, data: SearchData, work: Work) -> _Rows:
+    train, test = (data.splits if work.splits is None else work.splits)[split_id]
     X_train, y_train = split_rows(estimator, data.X, data.y, train)
     X_test, y_test = split_rows(estimator, data.X, data.y, test, train)
-    blank = replace(blank, n_test=count_rows(X_test))
+    return _Rows(
+        X_train=X_train,
+        y_train=y_train,
+        X_test=X_test,
+        y_test=y_test,
+        fit_params=row_params(data.X, data.fit_params, train),
+        train_score_params=row_params(data.X, data.score_params, train) if work.return_train_score else {},
+        test_score_params=row_params(data.X, data.score_params, test),
+        n_test=count_rows(X_test),
+    )
+
+
+def _fit_and_score(blank: Fit, data: SearchData, work: Work) -> Fit:
+    estimator, _ = _prepare(work, blank.candidate_id)
+    start = time.perf_counter()
+    rows = _slice(estimator, blank.split_id, data, work)
+    blank = replace(blank, n_test=rows.n_test)
     try:
-        _train(estimator, X_train, y_train, fit_params)
+        _train(estimator, rows.X_train, rows.y_train, rows.fit_params)
     except Exception:
         if work.raise_errors:
             raise
         return _failed(replace(blank, fit_time=time.perf_counter() - start), traceback.format_exc(), work)
-    fitted = time.perf_counter()
-    scores = _score(estimator, X_test, y_test, row_params(data.X, work.score_params, test), work)
-    scored = time.perf_counter()
+    return _scored(replace(blank, fit_time=time.perf_counter() - start), estimator, rows, work)
+
+
+def _scored(blank: Fit, estimator: Any, rows: _Rows, work: Work) -> Fit:
+    start = time.perf_counter()
+    scores = _score(estimator, rows.X_test, rows.y_test, rows.test_score_params, work)
+    score_time = time.perf_counter() - start
     train_scores = _Scores({}, {}, False)
     if work.return_train_score:
-        train_scores = _score(estimator, X_train, y_train, row_params(data.X, work.score_params, train), work)
+        train_scores = _score(estimator, rows.X_train, rows.y_train, rows.train_score_params, work)
     errors = {f"test_{name}": text for name, text in scores.errors.items()}
     errors |= {f"train_{name}": text for name, text in train_scores.errors.items()}
     return replace(
@@ -169,8 +238,7 @@ def _fit_and_score(blank: Fit, data: SearchData, work: Work) -> Fit:
         train_scores=train_scores.values,
         score_errors=errors,
         multimetric=scores.multimetric,
-        fit_time=fitted - start,
-        score_time=scored - fitted,
+        score_time=score_time,
     )
 
 
@@ -184,11 +252,11 @@ def _prepare(work: Work, candidate_id: int) -> tuple[Any, dict[str, Any]]:
     return estimator, limit_threads(estimator, work.threads)
 
 
-def _train(estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any]) -> None:
+def _train(estimator: Any, X: Any, y: Any, fit_params: Mapping[str, Any], **more: Any) -> None:
     if y is None:
-        estimator.fit(X, **fit_params)
+        estimator.fit(X, **fit_params, **more)
     else:
-        estimator.fit(X, y, **fit_params)
+        estimator.fit(X, y, **fit_params, **more)
 
 
 @dataclass(frozen=True)
@@ -242,7 +310,7 @@ def _blank(candidate_id: int, split_id: int, work: Work) -> Fit:
         host=socket.gethostname(),
         pid=os.getpid(),
         thread_count=work.threads,
-        attempt=work.attempt,
+        attempt=1,
     )
 
 

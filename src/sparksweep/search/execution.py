@@ -1,51 +1,73 @@
-"""Runs units as Spark tasks: the data travels as one broadcast, fits come back as rows, progress as it happens.
+"""Runs units as Spark tasks: the data travels as one broadcast, reports of fits come back by an accumulator.
 
-Rows come back with the job, as a typed DataFrame. What is done is also told by an accumulator, which reaches the driver
-a few tens of milliseconds after a task's end: so progress is seen, and a failure that ends the search ends it at once.
+An accumulator's update reaches the driver a few tens of milliseconds after its task's end, once for each task that
+succeeds, and needs no connection of our own; the rows of a job would come when all of it is done. The refit's model is
+a row.
 """
 
 from __future__ import annotations
 
 import copy
 import logging
-import threading
+import pickle
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from pyspark import Broadcast, InheritableThread
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark import Broadcast
+from pyspark.sql import SparkSession
 from scipy.sparse import issparse
 
 from sparksweep.errors import SearchError
-from sparksweep.search.arrivals import Arrivals, Ended
+from sparksweep.search.arrivals import Arrivals, JobEnded
+from sparksweep.search.costs import Costs
 from sparksweep.search.evaluate import SearchData, Work
-from sparksweep.search.failures import fit_exception, job_error
-from sparksweep.search.fits import ROW_SCHEMA, Fit, from_row
-from sparksweep.search.pickling import seal
-from sparksweep.search.worker import Cargo, Sealed, run_refit, run_tasks
+from sparksweep.search.failures import Lost, fit_exception, job_error, lost_task
+from sparksweep.search.fits import Fit, lost_fit
+from sparksweep.search.node_data import node_folders, pack, remove
+from sparksweep.search.pickling import dumps
+from sparksweep.search.schedule import MOST_LOSSES, Job, Schedule
+from sparksweep.search.spark_jobs import SparkJobs, task_frame
+from sparksweep.search.units import TASK_SECONDS, Unit
+from sparksweep.search.worker import Cargo, Report, Terms, run_refit, run_tasks
+from sparksweep.session import container_memory, executor_slots, is_local, task_slots
 
-__all__ = ["SparkFits", "task_frame"]
+__all__ = ["Isolation", "OnFits", "SparkFits"]
 
 log = logging.getLogger(__name__)
 
-CANCEL_SECONDS = 15.0  # how long to wait for cancelled tasks; Spark kills their workers after 2
-CANCEL_INTERVAL = 0.1
+OnFits = Callable[[Sequence[Fit]], None]
+WAIT = 1.0  # seconds between looks at what is to be started; arrivals are seen at once
+BUDGET = 2 * TASK_SECONDS  # after which a task of several units gives back the rest
+LARGE_HEADER = 1 << 20
+CLEAN_TASKS_PER_SLOT = 2
+REFIT_ROW = "fit binary, model binary"
 
 
-def task_frame(session: SparkSession, n_tasks: int) -> DataFrame:
-    """Return a frame with one row in each of `n_tasks` partitions: ``id``, the task's number.
+@dataclass(frozen=True)
+class Isolation:
+    """What holds fits in check.
 
-    Only a range is partitioned like this by construction; a shuffle puts several rows in one partition.
+    Attributes
+    ----------
+    fit_timeout : float or None
+        Seconds that a unit may take.
+    fit_memory : int or None
+        Bytes that a fit may take; None for its share of the container.
+    isolate : bool
+        Whether fits run in a process of their own; without, there is no limit of either kind.
     """
-    return session.range(n_tasks, numPartitions=n_tasks)
+
+    fit_timeout: float | None = None
+    fit_memory: int | None = None
+    isolate: bool = True
 
 
 class SparkFits:
-    """The fits of one search on Spark; `close` it, whatever happens, to destroy its broadcasts.
+    """The fits of one search on Spark; `close` it, whatever happens, to leave nothing behind.
 
     Parameters
     ----------
@@ -53,55 +75,72 @@ class SparkFits:
         Classic, not Connect.
     data : SearchData
         Travels when the first fit is run.
+    isolation : Isolation
+        Limits of a fit.
     """
 
-    def __init__(self, session: SparkSession, data: SearchData) -> None:
+    def __init__(self, session: SparkSession, data: SearchData, isolation: Isolation) -> None:
         self._session = session
         self._data = data
+        self._name = ""
+        self._isolation = isolation
         self._shipped: list[Broadcast[Any]] = []
 
     def close(self) -> None:
-        """Destroy the broadcasts, and their files with them."""
+        """Destroy the broadcasts, and remove the data from the nodes."""
+        if self._name:
+            self._clean_nodes()
         while self._shipped:
             _destroy(self._shipped.pop())
 
-    def run(self, work: Work, on_fits: Callable[[Sequence[Fit]], None]) -> list[Fit]:
-        """Run the tasks of `work`.
+    def run(self, work: Work, units: Sequence[Unit], costs: Costs, on_fits: OnFits) -> None:
+        """Train and score units.
 
         Parameters
         ----------
         work : Work
-            Its tasks are started in their order.
+            What is done.
+        units : sequence of Unit
+            Each is reported once, whatever happens to its tasks.
+        costs : Costs
+            What they may take.
         on_fits : callable
-            Called here, in the driver, with fits as they are done; twice with the same if Spark ran its task twice.
-
-        Returns
-        -------
-        list of Fit
-            By candidate, then split.
+            Called here, in the driver's main thread, with fits as they are done.
 
         Raises
         ------
         SearchError
-            Spark lost a task.
+            Spark cannot run the fits.
         Exception
             What a fit raised, if it ends the search.
         """
         cargo = self._ship(work)
-        done = Arrivals()
-        accumulator = self._session.sparkContext.accumulator([], done)
-        frame = task_frame(self._session, len(work.tasks)).mapInPandas(
-            partial(run_tasks, cargo=cargo, done=accumulator), ROW_SCHEMA
-        )
-
-        def watch(fits: Sequence[Fit]) -> None:
-            _raise_ending(fits)
-            on_fits(fits)
-
-        rows = self._collect(frame, work, done, watch, f"sparksweep: {len(work.tasks)} tasks of fits")
-        fits = [from_row(row.asDict()) for row in rows]
-        _raise_ending(fits)
-        return sorted(fits, key=lambda fit: (fit.candidate_id, fit.split_id))
+        arrivals = Arrivals()
+        accumulator = self._session.sparkContext.accumulator([], arrivals)
+        schedule = Schedule(units, task_slots(self._session), costs)
+        jobs = SparkJobs(self._session)
+        started: dict[int, Job] = {}
+        with jobs.running():
+            while not schedule.finished:
+                for job in schedule.next_jobs():
+                    started[job.job_id] = job
+                    frame = task_frame(self._session, len(job.tasks)).mapInPandas(
+                        partial(
+                            run_tasks,
+                            cargo=cargo,
+                            tasks=job.tasks,
+                            job_id=job.job_id,
+                            budget=BUDGET,
+                            done=accumulator,
+                        ),
+                        "nothing int",
+                    )
+                    what = f"sparksweep: {sum(map(len, job.tasks))} units in {len(job.tasks)} tasks"
+                    jobs.start(frame, what, partial(_tell_end, arrivals, job.job_id))
+                reports, ended = arrivals.wait(WAIT)
+                self._take(reports, schedule, on_fits)
+                for end in ended:
+                    self._end(end, started.pop(end.job_id), schedule, work, on_fits)
 
     def refit(self, work: Work, candidate_id: int) -> tuple[Fit, Any]:
         """Train a candidate of `work` on all rows, as a Spark task.
@@ -116,26 +155,101 @@ class SparkFits:
         Raises
         ------
         SearchError
-            Spark lost the task, or the fitted estimator cannot be pickled.
+            Spark lost the task, its process died, or the fitted estimator cannot be pickled.
         Exception
             What ``fit`` raised.
         """
-        cargo = self._ship(replace(work, tasks=()))
+        cargo = self._ship(replace(work, raise_errors=True))
+        ends: list[tuple[list[Any], BaseException | None]] = []
+        arrivals = Arrivals()
         frame = task_frame(self._session, 1).mapInPandas(
-            partial(run_refit, cargo=cargo, candidate_id=candidate_id), f"{ROW_SCHEMA}, model binary"
+            partial(run_refit, cargo=cargo, candidate_id=candidate_id), REFIT_ROW
         )
-        (row,) = self._collect(frame, replace(work, tasks=()), Arrivals(), lambda _: None, "sparksweep: refit")
-        fit = from_row(row.asDict())
-        _raise_ending([fit])
-        return fit, Sealed(bytes(row["model"])).open()
+
+        def on_end(rows: list[Any], error: BaseException | None) -> None:
+            ends.append((rows, error))
+            arrivals.end(JobEnded(0))
+
+        jobs = SparkJobs(self._session)
+        with jobs.running():
+            jobs.start(frame, "sparksweep: refit", on_end)
+            while not ends:
+                arrivals.wait(WAIT)
+        (rows, error), *_ = ends
+        if error is not None:
+            raise job_error(error, "the refit") from error
+        fit: Fit = pickle.loads(bytes(rows[0]["fit"]))
+        if fit.exception is not None:
+            raise fit_exception(fit)
+        return fit, pickle.loads(bytes(rows[0]["model"]))
+
+    def _take(self, reports: Sequence[Report], schedule: Schedule, on_fits: OnFits) -> None:
+        fits: list[Fit] = []
+        for report in reports:
+            units = {unit_id: schedule.losses(unit_id) for unit_id in report.seconds}
+            tried = 1 + max(units.values(), default=0)
+            fits += report.fits if tried == 1 else [replace(fit, attempt=tried) for fit in report.fits]
+            schedule.reported(report.job_id, report.seconds, report.left)
+        if fits:
+            on_fits(fits)
+        for fit in fits:
+            if fit.exception is not None:
+                raise fit_exception(fit)
+
+    def _end(self, end: JobEnded, job: Job, schedule: Schedule, work: Work, on_fits: OnFits) -> None:
+        """Take in a job's end: what its dead tasks left undone is tried again, what cannot be is lost."""
+        if end.error is None:
+            lost, why = schedule.ended(end.job_id), Lost(None, "its task ended without a word")
+        else:
+            found = lost_task(end.error)
+            if found is None:
+                raise job_error(end.error, _first_of(job, work)) from end.error
+            why = found
+            lost = schedule.ended(end.job_id, found.task, failed=True)
+            log.warning("%s; what was lost with it is tried again", found.reason)
+        fits = [
+            lost_fit(candidate_id, unit.split_id, work.threads, MOST_LOSSES, why.reason)
+            for unit in lost
+            for candidate_id in unit.candidate_ids
+        ]
+        if fits:
+            on_fits(fits)
+        if work.raise_errors and fits:
+            raise SearchError(f"{_first_of(job, work)} was lost {MOST_LOSSES} times: {why.reason}")
 
     def _ship(self, work: Work) -> Cargo:
         if not self._shipped:
-            self._broadcast(_ready(self._data), "X and y")
+            parcel = pack(_ready(self._data), partial(dumps, what="X, y or what goes with them"))
+            if len(parcel.header) > LARGE_HEADER:
+                log.warning(
+                    "X is no array of numbers: %.0f MB of it travel as a pickle, of which each worker has a copy",
+                    len(parcel.header) / 1e6,
+                )
+            self._name = parcel.digest()
+            self._broadcast(parcel, "X and y")
         while len(self._shipped) > 1:
             _destroy(self._shipped.pop())
-        self._broadcast(seal(work, "the estimator, its parameters and the scorers"), "what is to be fitted")
-        return Cargo(*self._shipped)
+        payload = dumps(work, what="the estimator, its parameters or the scorers")
+        self._broadcast(payload, "what is to be fitted")
+        return Cargo(self._shipped[0], self._shipped[1], self._terms(work))
+
+    def _terms(self, work: Work) -> Terms:
+        scorers = work.scoring.names if work.scoring.each is not None else None
+        return Terms(
+            work=uuid.uuid4().hex,
+            data=self._name,
+            owner=self._session.sparkContext.applicationId,
+            modules=_modules(work),
+            threads=work.threads,
+            scorers=None if scorers is None else tuple(scorers),
+            return_train_score=work.return_train_score,
+            raise_errors=work.raise_errors,
+            fit_timeout=self._isolation.fit_timeout,
+            fit_memory=self._isolation.fit_memory,
+            container=container_memory(self._session),
+            slots=executor_slots(self._session),
+            isolate=self._isolation.isolate,
+        )
 
     def _broadcast(self, value: Any, what: str) -> None:
         try:
@@ -143,67 +257,47 @@ class SparkFits:
         except Exception as error:
             raise SearchError(f"{what} cannot be sent to Spark's workers: {type(error).__name__}: {error}") from error
 
-    def _collect(
-        self,
-        frame: DataFrame,
-        work: Work,
-        done: Arrivals,
-        on_fits: Callable[[Sequence[Fit]], None],
-        description: str,
-    ) -> list[Row]:
-        """Run the job in a thread, tell of fits in this one, and cancel the job if this one is interrupted."""
-        context = self._session.sparkContext
-        group = f"sparksweep-{uuid.uuid4().hex[:8]}"
-
-        def job() -> None:
-            try:
-                context.setJobGroup(group, description, interruptOnCancel=True)
-                done.end(Ended(rows=frame.collect()))
-            except BaseException as error:
-                done.end(Ended(error=error))
-
-        thread = InheritableThread(target=job)
-        thread.daemon = True
-        thread.start()
+    def _clean_nodes(self) -> None:
+        """Remove the data's file from every node that a few tasks reach; YARN or the next search sees to the rest."""
+        owner = self._session.sparkContext.applicationId
         try:
-            ended = done.follow(on_fits, thread.is_alive)
-        except BaseException:
-            self._cancel(group, thread)
-            raise
-        thread.join()
-        if ended.error is not None:
-            raise job_error(ended.error, work.tasks, work.candidates) from ended.error
-        return list(ended.rows)
-
-    def _cancel(self, group: str, thread: threading.Thread) -> None:
-        """Cancel the job until its thread has ended: right after its start there is nothing to cancel yet."""
-        for _ in range(int(CANCEL_SECONDS / CANCEL_INTERVAL)):
-            try:
-                self._session.sparkContext.cancelJobGroup(group)
-            except Exception as error:  # the session was stopped, and its jobs with it
-                log.debug("Spark's job group %s could not be cancelled: %s", group, error)
-            thread.join(CANCEL_INTERVAL)
-            if not thread.is_alive():
-                return
-        log.warning("Spark's job group %s did not end within %.0f s of being cancelled", group, CANCEL_SECONDS)
+            if is_local(self._session):
+                folder = self._session.sparkContext.getConf().get("spark.local.dir", "") or ""
+                remove(self._name, node_folders(owner, folder))
+            else:
+                n_tasks = CLEAN_TASKS_PER_SLOT * task_slots(self._session)
+                name = self._name
+                self._session.sparkContext.parallelize(range(n_tasks), n_tasks).foreachPartition(
+                    partial(_remove_here, name=name, owner=owner)
+                )
+        except Exception as error:  # the session may have been stopped under the search
+            log.debug("the data could not be removed from the nodes: %s", error)
 
 
-def _raise_ending(fits: Sequence[Fit]) -> None:
-    """Raise what the first of these fits that ends the search raised."""
-    for fit in fits:
-        if fit.exception is not None:
-            raise fit_exception(fit)
+def _remove_here(numbers: Any, name: str, owner: str) -> None:
+    remove(name, node_folders(owner))
+
+
+def _tell_end(arrivals: Arrivals, job_id: int, rows: list[Any], error: BaseException | None) -> None:
+    arrivals.end(JobEnded(job_id, error))
+
+
+def _first_of(job: Job, work: Work) -> str:
+    unit = next(iter(job.open.values()), None) or job.tasks[0][0]
+    return f"candidate {unit.candidate_ids[0]} {work.candidates[unit.candidate_ids[0]]} on split {unit.split_id}"
+
+
+def _modules(work: Work) -> tuple[str, ...]:
+    """Return the modules that the estimators come from."""
+    params = [work.estimator, *work.estimator.get_params(deep=True).values()]
+    for candidate in work.candidates.values():
+        params += candidate.values()
+    found = {type(each).__module__ for each in params if hasattr(each, "get_params") and not isinstance(each, type)}
+    return tuple(sorted(found - {"__main__"}))
 
 
 def _ready(data: SearchData) -> SearchData:
-    """Return the data as it is best pickled: arrays straight from memory, anything else by pyspark's pickler."""
-    return SearchData(_plain_or_sealed(data.X, "X"), _plain_or_sealed(data.y, "y"), data.splits)
-
-
-def _plain_or_sealed(value: Any, what: str) -> Any:
-    value = _in_memory(value)
-    is_array = issparse(value) or (type(value) is np.ndarray and not value.dtype.hasobject)
-    return value if value is None or is_array else seal(value, what)
+    return replace(data, X=_in_memory(data.X), y=_in_memory(data.y))
 
 
 def _in_memory(value: Any) -> Any:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from sparksweep.errors import SearchError
-from sparksweep.search.candidates import params_json
 from sparksweep.search.fits import Fit
-from sparksweep.search.units import Unit
 
-__all__ = ["FitTraceback", "fit_exception", "job_error"]
+__all__ = ["FitTraceback", "Lost", "fit_exception", "job_error", "lost_task"]
 
 TASK = re.compile(r"Task (\d+) in stage [\d.]+ failed (\d+) times?")
 PYTHON_ERROR = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception|Interrupt|Exit|Warning)): ?(.*)$", re.MULTILINE)
@@ -36,44 +33,47 @@ def fit_exception(fit: Fit) -> BaseException:
     return error
 
 
-def job_error(
-    error: BaseException, tasks: Sequence[Sequence[Unit]], candidates: Mapping[int, Mapping[str, Any]]
-) -> SearchError:
+@dataclass(frozen=True)
+class Lost:
+    """Why a job lost a task: the task's number, if Spark says it, and the reason in one line."""
+
+    task: int | None
+    reason: str
+
+
+def lost_task(error: BaseException) -> Lost | None:
+    """Return what a failed job says of a task whose worker died, None where it failed for another reason."""
+    text = str(error)
+    if not DEAD_WORKER.search(text):
+        return None
+    found = TASK.search(text)
+    worker = "its Python worker died, as kill -9 or the kernel for want of memory ends it"
+    reason = "its executor was lost" if "ExecutorLostFailure" in text else worker
+    return Lost(None if found is None else int(found[1]), reason)
+
+
+def job_error(error: BaseException, what: str) -> SearchError:
     """Return a failed Spark job as an error of ours: what was lost, why, what to do.
 
     Parameters
     ----------
     error : exception
         What the job's action raised.
-    tasks : sequence of sequences of Unit
-        The job's tasks; none for the refit.
-    candidates : mapping of int to mapping
-        Params by candidate id.
+    what : str
+        What it was about.
     """
     text = str(error)
-    what = _what_was_lost(text, tasks, candidates)
     if DEAD_WORKER.search(text):
         return SearchError(
-            f"{what}: the Python worker died, as a crash in native code or the kernel for want of memory ends it; "
-            "run fewer fits at once, give executors more memory, or leave the candidate out"
+            f"{what} was lost: the Python worker died, as a crash in native code or the kernel for want of memory ends "
+            "it; run fewer fits at once or give executors more memory"
         )
     python = PYTHON_ERROR.findall(text.partition("\n\tat ")[0])
     if python:
         return _python_error(what, *python[-1])
     java = JAVA_ERROR.search(text)
     reason = f"{java[1].rpartition('.')[2]}: {java[2]}" if java else next(iter(text.splitlines()), type(error).__name__)
-    return SearchError(f"{what}: Spark's job failed: {reason}")
-
-
-def _what_was_lost(text: str, tasks: Sequence[Sequence[Unit]], candidates: Mapping[int, Mapping[str, Any]]) -> str:
-    found = TASK.search(text)
-    if found is None:
-        return "the search was lost"
-    if int(found[1]) >= len(tasks):
-        return "the refit was lost"
-    unit = tasks[int(found[1])][0]
-    shown = ", ".join(params_json(candidates[candidate_id]) for candidate_id in unit.candidate_ids)
-    return f"candidate {', '.join(map(str, unit.candidate_ids))} {shown} on split {unit.split_id} was lost"
+    return SearchError(f"{what} was lost: Spark's job failed: {reason}")
 
 
 def _python_error(what: str, kind: str, message: str) -> SearchError:
@@ -82,4 +82,4 @@ def _python_error(what: str, kind: str, message: str) -> SearchError:
         hint = (
             "; executors need the driver's packages: ship its environment with --archives, or install it on each node"
         )
-    return SearchError(f"{what}: a Python worker raised {kind}: {message}{hint}")
+    return SearchError(f"{what} was lost: a Python worker raised {kind}: {message}{hint}")

@@ -1,12 +1,8 @@
-"""One fit as a record: what a worker reports, how it travels to the driver, how it stands in the table ``fits_``.
-
-On the way a score is null where it failed and where it is NaN, since Arrow makes no difference; which of the two it
-is stands in the error columns, never in the null.
-"""
+"""One fit as a record: what a worker reports, what the ledger keeps of it, how it stands in the table ``fits_``."""
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
@@ -14,14 +10,27 @@ from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["ALL_ROWS", "COMPLETE", "FAILED", "Fit", "fits_table", "from_row", "to_row"]
+__all__ = [
+    "ALL_ROWS",
+    "COMPLETE",
+    "FAILED",
+    "LOST",
+    "TIMEOUT",
+    "Fit",
+    "fits_table",
+    "from_record",
+    "lost_fit",
+    "to_record",
+]
 
 COMPLETE = "complete"
 FAILED = "failed"
+TIMEOUT = "timeout"
+LOST = "lost"
 ALL_ROWS = -1  # the refit's split: every row is trained on
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fit:
     """One candidate trained and scored on one split.
 
@@ -30,7 +39,8 @@ class Fit:
     candidate_id, split_id : int
         Which fit; `ALL_ROWS` is the refit's split.
     status : str
-        `COMPLETE`, or `FAILED` where training or any of the scores failed.
+        `COMPLETE`; `FAILED` where training or any of the scores failed; `TIMEOUT` where it took longer than it may;
+        `LOST` where Spark lost its task again and again.
     test_scores, train_scores : mapping of str to (float or None)
         By scorer; None where it failed. Empty where training failed before the scorers' names were known, and
         `train_scores` where they are not wanted.
@@ -74,51 +84,65 @@ class Fit:
     exception: bytes | None = None
 
 
-# A mapping travels as two lists, so that its order and its types are kept.
-ROW_SCHEMA = (
-    "candidate_id int, split_id int, status string, scorers array<string>, test_scores array<double>, "
-    "train_scores array<double>, score_error_names array<string>, score_errors array<string>, multimetric boolean, "
-    "fit_time double, score_time double, n_test long, fit_error string, started double, ended double, host string, "
-    "pid int, thread_count int, attempt int, exception binary"
-)
-_PLAIN = [
-    field.name
-    for field in fields(Fit)
-    if field.name not in ("test_scores", "train_scores", "score_errors", "exception")
-]
-
-
-def to_row(fit: Fit) -> dict[str, Any]:
-    """Return a fit as the values of one row of `ROW_SCHEMA`."""
-    row = {name: getattr(fit, name) for name in _PLAIN}
-    row["scorers"] = list(fit.test_scores)
-    row["test_scores"] = list(fit.test_scores.values())
-    row["train_scores"] = list(fit.train_scores.values())
-    row["score_error_names"] = list(fit.score_errors)
-    row["score_errors"] = list(fit.score_errors.values())
-    row["exception"] = fit.exception
-    return row
-
-
-def from_row(row: Mapping[str, Any]) -> Fit:
-    """Return the fit that a row of `ROW_SCHEMA` describes; a null score without an error is NaN."""
-    errors = dict(zip(row["score_error_names"], row["score_errors"], strict=True))
+def lost_fit(candidate_id: int, split_id: int, threads: int, attempt: int, reason: str) -> Fit:
+    """Return the fit of which nothing is known but that Spark lost it."""
+    now = time.time()
     return Fit(
-        **{name: row[name] for name in _PLAIN},
-        test_scores=_scores(row, "test", errors),
-        train_scores=_scores(row, "train", errors),
-        score_errors=errors,
-        exception=None if row["exception"] is None else bytes(row["exception"]),
+        candidate_id=candidate_id,
+        split_id=split_id,
+        status=LOST,
+        test_scores={},
+        train_scores={},
+        score_errors={},
+        multimetric=False,
+        fit_time=0.0,
+        score_time=0.0,
+        n_test=0,
+        fit_error=f"lost {attempt} times: {reason}",
+        started=now,
+        ended=now,
+        host="",
+        pid=0,
+        thread_count=threads,
+        attempt=attempt,
     )
 
 
-def _scores(row: Mapping[str, Any], side: str, errors: Mapping[str, str]) -> dict[str, float | None]:
-    values = row[f"{side}_scores"]
-    found: dict[str, float | None] = {}
-    for scorer, value in zip(row["scorers"] if values else [], values, strict=True):
-        failed = row["fit_error"] is not None or f"{side}_{scorer}" in errors
-        found[scorer] = None if failed else math.nan if value is None else value
-    return found
+_PLAIN = [
+    field.name
+    for field in fields(Fit)
+    if field.name not in ("split_id", "test_scores", "train_scores", "score_errors", "exception")
+]
+
+
+def to_record(fit: Fit, scorers: Mapping[str, str]) -> dict[str, Any]:
+    """Return a fit as the ledger keeps it, to which its key is to be added.
+
+    Parameters
+    ----------
+    scorers : mapping of str to str
+        What each score was computed by, as `Identity.scorer_identities` says it.
+    """
+    record = {name: getattr(fit, name) for name in _PLAIN}
+    record["split_id"] = None if fit.split_id == ALL_ROWS else fit.split_id
+    record["scorers"] = {name: scorers.get(name, "") for name in fit.test_scores}
+    record |= {f"test_{name}": score for name, score in fit.test_scores.items()}
+    record |= {f"train_{name}": score for name, score in fit.train_scores.items()}
+    record["score_errors"] = dict(fit.score_errors)
+    return record
+
+
+def from_record(record: Mapping[str, Any], candidate_id: int, split_id: int) -> Fit:
+    """Return the fit that a record of the ledger describes, as one of this search's candidates and splits."""
+    names = list(record["scorers"])
+    return Fit(
+        **{name: record[name] for name in _PLAIN if name != "candidate_id"},
+        candidate_id=candidate_id,
+        split_id=split_id,
+        test_scores={name: record[f"test_{name}"] for name in names},
+        train_scores={name: record[f"train_{name}"] for name in names if f"train_{name}" in record},
+        score_errors=record["score_errors"],
+    )
 
 
 def fits_table(fits: Sequence[Fit], keys: Mapping[tuple[int, int], tuple[str, str]]) -> pa.Table:
@@ -163,7 +187,7 @@ def fits_table(fits: Sequence[Fit], keys: Mapping[tuple[int, int], tuple[str, st
 
 
 def _reason(fit: Fit) -> str | None:
-    """Return why a fit is `FAILED`: its training's traceback, else those of its scores."""
+    """Return why a fit is not `COMPLETE`: its training's traceback, else those of its scores."""
     return fit.fit_error or "\n".join(fit.score_errors.values()) or None
 
 

@@ -7,23 +7,21 @@ from typing import Any, cast
 from pyspark import cloudpickle
 
 from sparksweep.errors import SearchError
-from sparksweep.search.worker import Sealed
 
-__all__ = ["dumps", "seal"]
-
-
-def dumps(value: Any) -> bytes:
-    """Return an object as bytes that `pickle.loads` opens."""
-    return cast(bytes, cloudpickle.dumps(value))  # type: ignore[attr-defined,no-untyped-call]
+__all__ = ["dumps"]
 
 
-def seal(value: Any, what: str) -> Sealed:
-    """Return an object sealed for the way to the workers.
+def dumps(value: Any, what: str = "", **options: Any) -> bytes:
+    """Return an object as bytes that `pickle.loads` opens.
 
     Parameters
     ----------
+    value : object
+        Whatever there is.
     what : str
-        Names it in the error.
+        Names it in the error; without, the pickler's own error is raised.
+    **options
+        Of the pickler: protocol, buffer_callback.
 
     Raises
     ------
@@ -31,8 +29,10 @@ def seal(value: Any, what: str) -> Sealed:
         It cannot be pickled.
     """
     try:
-        return Sealed(dumps(value))
+        return cast(bytes, cloudpickle.dumps(value, **options))  # type: ignore[attr-defined,no-untyped-call]
     except Exception as error:
+        if not what:
+            raise
         reason = next(iter(str(error).splitlines()), "")
         raise SearchError(
             f"{what} cannot be pickled, which Spark's workers need: {type(error).__name__}: {reason}"

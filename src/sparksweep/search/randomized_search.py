@@ -34,6 +34,17 @@ class RandomizedSearchCV(SparkSearch, model_selection.RandomizedSearchCV):  # ty
         Above 0, the number of fits is written to standard output.
     n_jobs, pre_dispatch
         Accepted for scikit-learn's sake.
+    ledger : str, Path or Ledger, optional
+        Folder or URI where every fit is kept as soon as it is done, and from where fits that were done are taken.
+    fit_timeout : float, optional
+        Seconds that training and scoring a unit may take.
+    fit_memory : int or str, optional
+        Bytes that a fit may take for itself, or a text such as ``"2g"``; default is its share of what holds it.
+    isolate : bool
+        Run fits in a process of their own. For experts: without, a fit that crashes takes its worker with it, and there
+        are no limits of time and memory.
+    share_work : bool
+        Train candidates that differ only in the number of rounds once; what comes out is the same.
     **handles
         ``sc=`` or ``spark=``: the active SparkContext or SparkSession.
     """
@@ -53,6 +64,11 @@ class RandomizedSearchCV(SparkSearch, model_selection.RandomizedSearchCV):  # ty
         random_state: Any = None,
         error_score: float | str = np.nan,
         return_train_score: bool = False,
+        ledger: Any = None,
+        fit_timeout: float | None = None,
+        fit_memory: int | str | None = None,
+        isolate: bool = True,
+        share_work: bool = True,
         **handles: Any,
     ) -> None:
         super().__init__(
@@ -69,6 +85,11 @@ class RandomizedSearchCV(SparkSearch, model_selection.RandomizedSearchCV):  # ty
             error_score=error_score,
             return_train_score=return_train_score,
         )
+        self.ledger = ledger
+        self.fit_timeout = fit_timeout
+        self.fit_memory = fit_memory
+        self.isolate = isolate
+        self.share_work = share_work
         self._keep_handles(handles)
 
     def _run_search(self, evaluate_candidates: Callable[..., Any]) -> None:

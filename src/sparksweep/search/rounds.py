@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import math
 import sys
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,20 +19,28 @@ import sklearn
 from pyspark.sql import SparkSession
 from sklearn.base import clone
 
-from sparksweep.search.candidates import GridRow, expected_cost, fit_key, grid_table, params_json, split_digest
+from sparksweep.config.sizes import parse_size
+from sparksweep.search.candidates import GridRow, expected_cost, grid_table, params_json, rounds_of
+from sparksweep.search.costs import Costs, timed_costs
 from sparksweep.search.evaluate import SearchData, Split, Work
-from sparksweep.search.execution import SparkFits
+from sparksweep.search.execution import Isolation, SparkFits
 from sparksweep.search.fits import ALL_ROWS, Fit, fits_table
+from sparksweep.search.identity import ALL_ROWS_DIGEST, Identity, data_digest, split_digest
+from sparksweep.search.keeping import FitKeeper
+from sparksweep.search.ledger import open_ledger
 from sparksweep.search.pickling import dumps
 from sparksweep.search.progress import Progress
 from sparksweep.search.results import cv_results, warn_of_failures
 from sparksweep.search.routing import Routed
 from sparksweep.search.scoring import Scoring
 from sparksweep.search.slicing import count_rows
+from sparksweep.search.staging import can_share_scoring, staged_parameter
 from sparksweep.search.threads import unlike_plan
-from sparksweep.search.units import Unit, plan_families, plan_tasks, plan_units
+from sparksweep.search.units import Unit, plan_families, plan_units
 
 __all__ = ["Problem", "Rounds"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,17 @@ class Problem:
     n_splits: int
     scoring: Scoring
     routed: Routed
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One round: the key of each fit, its params as text, what need not be trained and what must be."""
+
+    keys: Mapping[tuple[int, int], str]
+    texts: Mapping[int, str]
+    reused: Mapping[tuple[int, int], Fit]
+    units: Sequence[Unit]
+    costs: Costs
 
 
 class Rounds:
@@ -94,15 +117,28 @@ class Rounds:
         self._more: dict[str, list[Any]] = defaultdict(list)
         self._spark: SparkFits | None = None
         self._splits: Sequence[Split] = ()
+        self._stack = ExitStack()
         decides = search.refit if isinstance(search.refit, str) else None
         self._progress = Progress(search.on_progress, problem.n_splits, decides, search.error_score)
+        self._identity = Identity(
+            self._estimator,
+            data_digest(problem.X, problem.y),
+            problem.routed.fit,
+            problem.routed.score,
+            problem.scoring,
+            threads,
+            search.return_train_score,
+        )
+        self._keeper: FitKeeper | None = None
+        self._shares = can_share_scoring(
+            [problem.scoring.scorer] if problem.scoring.each is None else problem.scoring.each.values()
+        )
 
     def __enter__(self) -> Rounds:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._spark is not None:
-            self._spark.close()
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
 
     def __call__(
         self,
@@ -131,15 +167,15 @@ class Rounds:
         ValueError
             There is nothing to fit, or every fit failed.
         SearchError
-            Spark lost a task.
+            Spark cannot run the fits, or another driver has taken the sweep over.
         """
         first_id = len(self.candidates)
         candidates = dict(enumerate(candidate_params, start=first_id))
         splits = self._make_splits(cv or self._problem.cv, len(candidates))
-        tasks = self._plan(candidates, splits)
         self._say_how_many(len(splits), len(candidates))
         self._warn_of_threads(candidates)
-        fits = self._run(candidates, splits, tasks)
+        plan = self._plan(candidates, splits)
+        fits = self._run(candidates, splits, plan)
         warn_of_failures(fits, self._search.error_score)
         self.candidates += candidates.values()
         self.fits += fits
@@ -164,14 +200,17 @@ class Rounds:
         Exception
             What ``fit`` raised.
         """
-        work = self._work({candidate_id: self.candidates[candidate_id]}, (), None)
-        fit, model = self._on_spark().refit(work, candidate_id)
+        self._progress.refitting()
+        params = self.candidates[candidate_id]
+        fit, model = self._on_spark().refit(self._work({candidate_id: params}, None), candidate_id)
         self.fits.append(fit)
+        if self._keeper is not None:
+            self._keeper.keep([(fit, self._identity.fit_key(params, ALL_ROWS_DIGEST), params_json(params))])
         return fit.fit_time, model
 
     def grid_table(self) -> pa.Table:
         """Return the grid, a row a fit, in the order in which Spark starts them."""
-        return grid_table(self._grid)
+        return grid_table(sorted(self._grid, key=lambda row: (-row.expected_cost, row.unit_id)))
 
     def fits_table(self) -> pa.Table:
         """Return the fits, a row each."""
@@ -179,7 +218,7 @@ class Rounds:
         for fit in self.fits:
             if fit.split_id == ALL_ROWS:
                 params = self.candidates[fit.candidate_id]
-                key = fit_key(self._estimator, params, split="all rows")
+                key = self._identity.fit_key(params, ALL_ROWS_DIGEST)
                 keys[fit.candidate_id, ALL_ROWS] = (key, params_json(params))
         return fits_table(self.fits, keys)
 
@@ -199,64 +238,128 @@ class Rounds:
             )
         return splits
 
-    def _plan(self, candidates: Mapping[int, Mapping[str, Any]], splits: Sequence[Split]) -> list[tuple[Unit, ...]]:
-        """Return the units of each task, and add their fits to the grid."""
-        own = self._estimator.get_params(deep=True)
-        costs = {candidate_id: expected_cost({**own, **params}) for candidate_id, params in candidates.items()}
-        first_id = 1 + max((row.unit_id for row in self._grid), default=-1)
-        units = plan_units(plan_families(candidates), [len(train) for train, _ in splits], costs, first_id)
-        tasks = plan_tasks(units)
+    def _plan(self, candidates: Mapping[int, Mapping[str, Any]], splits: Sequence[Split]) -> _Plan:
+        """Return what is to be trained and what the ledger has already; add all of it to the grid."""
         digests = [split_digest(train, test) for train, test in splits]
+        keys = {
+            (candidate_id, split_id): key
+            for candidate_id, params in candidates.items()
+            for split_id, key in enumerate(self._identity.fit_keys(params, digests))
+        }
         texts = {candidate_id: params_json(params) for candidate_id, params in candidates.items()}
+        reused = {(fit.candidate_id, fit.split_id): fit for fit in self._from_ledger(keys)}
+        own = self._estimator.get_params(deep=True)
+        seconds = None
+        if self._keeper is not None:
+            seconds = timed_costs(candidates, own, self._keeper.timings())
+            self._keeper.forget_records()
+        costs = seconds or {
+            candidate_id: expected_cost({**own, **params}) for candidate_id, params in candidates.items()
+        }
+        sizes = [len(train) for train, _ in splits]
+        if seconds:
+            mean = sum(sizes) / len(sizes) or 1.0
+            costs = {candidate_id: cost / mean for candidate_id, cost in costs.items()}
+        first_id = 1 + max((row.unit_id for row in self._grid), default=-1)
+        units = plan_units(plan_families(candidates, self._staged), sizes, costs, first_id)
         self._grid += [
             GridRow(
-                fit_key(self._estimator, candidates[candidate_id], digests[unit.split_id]),
+                keys[candidate_id, unit.split_id],
                 candidate_id,
                 unit.split_id,
                 unit.unit_id,
                 texts[candidate_id],
                 unit.expected_cost,
             )
-            for task in tasks
-            for unit in task
+            for unit in units
             for candidate_id in unit.candidate_ids
         ]
-        return tasks
+        return _Plan(keys, texts, reused, _without(units, reused), Costs(in_seconds=seconds is not None))
 
-    def _run(
-        self, candidates: Mapping[int, Mapping[str, Any]], splits: Sequence[Split], tasks: Sequence[Sequence[Unit]]
-    ) -> list[Fit]:
+    def _from_ledger(self, keys: Mapping[tuple[int, int], str]) -> Iterator[Fit]:
+        """Yield the fits that need no training; the ledger is opened at the first round."""
+        if self._search.ledger is None:
+            return
+        if self._keeper is None:
+            ledger = open_ledger(self._search.ledger)
+            sweep_key = hashlib.sha256("".join(sorted(keys.values())).encode()).hexdigest()
+            self._lease = self._stack.enter_context(ledger.lease(sweep_key, on_wait=log.warning))
+            self._keeper = self._stack.enter_context(FitKeeper(ledger, self._identity, sweep_key))
+            for reason in self._identity.unstable:
+                log.warning("no fit of this search can be reused later: %s", reason)
+        else:
+            self._keeper.read()
+        scoring = self._problem.scoring
+        yield from self._keeper.reusable(keys, None if scoring.each is None else scoring.names)
+
+    def _staged(self, params: Mapping[str, Any]) -> str | None:
+        """Return the parameter of a candidate whose smaller values need no training of their own."""
+        if not self._shares or not self._search.share_work:
+            return None
+        try:
+            estimator = clone(self._estimator).set_params(**clone(dict(params), safe=False))
+        except Exception:  # its fits will tell
+            return None
+        return staged_parameter(estimator, params, self._problem.routed.fit, self._problem.y)
+
+    def _run(self, candidates: Mapping[int, Mapping[str, Any]], splits: Sequence[Split], plan: _Plan) -> list[Fit]:
         if self._spark is None:
             self._splits = splits
-        self._progress.expect(len(candidates) * len(splits))
-        work = self._work(candidates, tasks, None if _same(splits, self._splits) else splits)
-        return self._on_spark().run(work, self._progress.add)
+        found = dict(plan.reused)
+        shares = {
+            (candidate_id, unit.split_id): unit.expected_cost / len(unit.candidate_ids)
+            for unit in plan.units
+            for candidate_id in unit.candidate_ids
+        }
+        self._progress.expect(len(plan.keys), math.fsum(shares.values()))
+        if plan.reused:
+            log.info("%d of %d fits reused", len(plan.reused), len(plan.keys))
+            self._progress.reuse(plan.reused.values())
+        own = self._estimator.get_params(deep=True)
+        trained = {(unit.candidate_ids[-1], unit.split_id) for unit in plan.units}
+
+        def on_fits(fits: Sequence[Fit]) -> None:
+            if self._keeper is not None:
+                self._lease.check()
+                fits = [self._keeper.numbered(fit, plan.keys[fit.candidate_id, fit.split_id]) for fit in fits]
+                self._keeper.keep(
+                    [
+                        (fit, plan.keys[fit.candidate_id, fit.split_id], plan.texts[fit.candidate_id])
+                        for fit in fits
+                        if fit.exception is None
+                    ]
+                )
+            found.update({(fit.candidate_id, fit.split_id): fit for fit in fits})
+            ends = [fit.candidate_id for fit in fits if (fit.candidate_id, fit.split_id) in trained]
+            self._progress.add(fits, shares, sum(rounds_of({**own, **candidates[each]}) for each in ends))
+
+        if plan.units:
+            work = self._work(candidates, None if _same(splits, self._splits) else splits)
+            self._on_spark().run(work, plan.units, plan.costs, on_fits)
+        return [found[key] for key in sorted(found)]
 
     def _on_spark(self) -> SparkFits:
         """Return the fits on Spark; their data is the problem's and the splits of the first round."""
         if self._spark is None:
-            self._spark = SparkFits(self._session, SearchData(self._problem.X, self._problem.y, self._splits))
+            problem = self._problem
+            data = SearchData(problem.X, problem.y, self._splits, problem.routed.fit, problem.routed.score)
+            search = self._search
+            memory = None if search.fit_memory is None else parse_size(search.fit_memory)
+            self._spark = SparkFits(self._session, data, Isolation(search.fit_timeout, memory, search.isolate))
+            self._stack.callback(self._spark.close)
         return self._spark
 
-    def _work(
-        self,
-        candidates: Mapping[int, Mapping[str, Any]],
-        tasks: Sequence[Sequence[Unit]],
-        splits: Sequence[Split] | None,
-    ) -> Work:
+    def _work(self, candidates: Mapping[int, Mapping[str, Any]], splits: Sequence[Split] | None) -> Work:
         return Work(
             estimator=self._estimator,
             candidates=candidates,
             scoring=self._problem.scoring,
-            fit_params=self._problem.routed.fit,
-            score_params=self._problem.routed.score,
             return_train_score=self._search.return_train_score,
             raise_errors=isinstance(self._search.error_score, str),
             threads=self._threads,
             dumps=dumps,
             config=sklearn.get_config(),
             warning_filters=list(warnings.filters),
-            tasks=tasks,
             splits=splits,
         )
 
@@ -277,6 +380,15 @@ class Rounds:
                 UserWarning,
                 stacklevel=2,
             )
+
+
+def _without(units: Sequence[Unit], done: Mapping[tuple[int, int], Any]) -> list[Unit]:
+    """Return units without the candidates that are done, and without units that are done whole."""
+    left = [
+        replace(unit, candidate_ids=tuple(each for each in unit.candidate_ids if (each, unit.split_id) not in done))
+        for unit in units
+    ]
+    return [unit for unit in left if unit.candidate_ids]
 
 
 def _row_numbers(rows: Any, n_rows: int) -> Any:

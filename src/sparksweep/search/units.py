@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Unit", "plan_families", "plan_tasks", "plan_units"]
+__all__ = ["TASK_SECONDS", "Unit", "plan_families", "plan_tasks", "plan_units"]
+
+TASK_SECONDS = 1.0  # of several units; a single one may take longer
+LEAST_TASK_SECONDS = 0.1  # what Spark does around a task takes about a tenth of it
+SHARES_LEFT = 3
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Unit:
     expected_cost: float
 
 
-def plan_families(candidates: Mapping[int, Mapping[str, Any]]) -> list[tuple[int, ...]]:
+def plan_families(candidates: Mapping[int, Mapping[str, Any]], staged: Any = None) -> list[tuple[int, ...]]:
     """Group candidates that one training can serve; so far each candidate stands alone."""
     return [(candidate_id,) for candidate_id in candidates]
 
@@ -59,11 +64,34 @@ def plan_units(
     ]
 
 
-def plan_tasks(units: Sequence[Unit]) -> list[tuple[Unit, ...]]:
+def plan_tasks(units: Sequence[Unit], seconds: Callable[[float], float], slots: int) -> list[tuple[Unit, ...]]:
     """Return the units of each Spark task, longest expected first, since Spark starts tasks in this order.
 
-    A task holds one unit. To put several small ones in a task, their cost in seconds must be known, and without timings
-    of the same estimator on the same data it is not: the same parameters take 5 ms on one table and an hour on another.
+    Small units share a task, so that what Spark does around each is not felt: at most `TASK_SECONDS` of them, and less
+    towards the end, where tasks of a third of an equal share of what remains keep all slots busy to the last (guided
+    self-scheduling, Polychronopoulos and Kuck 1987).
+
+    Parameters
+    ----------
+    units : sequence of Unit
+        To be done.
+    seconds : callable
+        Turns a unit's expected cost into seconds; infinite where they are not known, then each unit has its own task.
+    slots : int
+        Tasks that run at once.
     """
     ranked = sorted(units, key=lambda unit: (-unit.expected_cost, unit.unit_id))
-    return [(unit,) for unit in ranked]
+    remaining = math.fsum(seconds(unit.expected_cost) for unit in ranked)
+    tasks: list[tuple[Unit, ...]] = []
+    task: list[Unit] = []
+    held = 0.0
+    for unit in ranked:
+        share = remaining / (SHARES_LEFT * slots)
+        takes = seconds(unit.expected_cost)
+        if task and held + takes > min(TASK_SECONDS, max(LEAST_TASK_SECONDS, share)):
+            tasks.append(tuple(task))
+            remaining -= held
+            task, held = [], 0.0
+        task.append(unit)
+        held += takes
+    return [*tasks, tuple(task)] if task else tasks

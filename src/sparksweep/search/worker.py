@@ -1,21 +1,33 @@
-"""What a Spark task runs: from task numbers to rows of fits. No pyspark, so that a test can run it in any process."""
+"""What a Spark task runs: units in, reports of fits out. No pyspark, so that a test can run it in any process.
+
+The worker lays the data down on its node, keeps one fit process and hands it a unit at a time. Both last from task to
+task, as long as the search does.
+"""
 
 from __future__ import annotations
 
 import gc
+import os
 import pickle
+import socket
 import sys
+import time
 import zipimport
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import pandas as pd
 
 from sparksweep.search.evaluate import SearchData, Work, evaluate_unit, refit_candidate, worker_context
-from sparksweep.search.fits import Fit, to_row
+from sparksweep.search.fit_process import Died, FitProcess, Limits, Serve
+from sparksweep.search.fits import ALL_ROWS, FAILED, TIMEOUT, Fit
+from sparksweep.search.memory_share import memory_share
+from sparksweep.search.node_data import NodeFile, Parcel, lay_down, node_folders, sweep_abandoned
+from sparksweep.search.units import Unit
 
-__all__ = ["Cargo", "Sealed", "run_refit", "run_tasks"]
+__all__ = ["Cargo", "Report", "Terms", "run_refit", "run_tasks"]
 
 
 class _Broadcast(Protocol):
@@ -27,54 +39,105 @@ class _Accumulator(Protocol):
     def add(self, term: Any) -> None: ...
 
 
-class Sealed:
-    """An object as bytes, opened where it is used and then kept.
+@dataclass(frozen=True)
+class Terms:
+    """What a worker itself must know of a search; the rest only its fit process opens.
 
-    A broadcast is pickled by plain pickle, which cannot take along what a notebook defines; these bytes come from
-    pyspark's pickler, which can. Spark keeps a broadcast's value from task to task, so each worker opens it once.
+    Attributes
+    ----------
+    work : str
+        Names what is done, as ``Cargo.work`` holds it.
+    data : str
+        Digest of ``Cargo.data``.
+    owner : str
+        Id of the application.
+    modules : tuple of str
+        Imported before the fit process is forked.
+    threads : int
+        Threads of a fit.
+    scorers : tuple of str, or None
+        Names of several scorers, as far as known.
+    return_train_score : bool
+        Whether a fit has train scores.
+    raise_errors : bool
+        Whether the first failure ends the search.
+    fit_timeout : float or None
+        Seconds that a unit may take.
+    fit_memory : int or None
+        Bytes that a fit may take; None for its share of the container.
+    container : int or None
+        Bytes of an executor's container, None for the machine.
+    slots : int
+        Fits at once in it.
+    isolate : bool
+        Whether fits run in a process of their own.
     """
 
-    def __init__(self, payload: bytes) -> None:
-        self.payload = payload
-        self._opened: tuple[Any] | None = None
-
-    def open(self) -> Any:
-        """Return the object."""
-        if self._opened is None:
-            self._opened = (pickle.loads(self.payload),)
-        return self._opened[0]
-
-    def __reduce__(self) -> tuple[type[Sealed], tuple[bytes]]:
-        return (type(self), (self.payload,))
+    work: str
+    data: str
+    owner: str
+    modules: tuple[str, ...]
+    threads: int
+    scorers: tuple[str, ...] | None
+    return_train_score: bool
+    raise_errors: bool
+    fit_timeout: float | None
+    fit_memory: int | None
+    container: int | None
+    slots: int
+    isolate: bool
 
 
 @dataclass(frozen=True)
 class Cargo:
-    """The broadcasts of a search: the data, once, and what is done with it.
+    """The broadcasts of a search: the data, once, and what is done with it; and the terms.
 
     Attributes
     ----------
-    data : broadcast of SearchData
-        X, y and splits; X and y may be `Sealed`.
-    work : broadcast of Work, `Sealed`
-        Estimator, candidates, scorers and the units of each task.
+    data : broadcast of Parcel
+        `SearchData`.
+    work : broadcast of bytes
+        The pickle of `Work`.
+    terms : Terms
+        Travels with each task.
     """
 
     data: _Broadcast
     work: _Broadcast
-
-    def open(self) -> tuple[SearchData, Work]:
-        """Return data and work."""
-        data = self.data.value
-        return SearchData(_opened(data.X), _opened(data.y), data.splits), self.work.value.open()
+    terms: Terms
 
 
-def _opened(value: Any) -> Any:
-    return value.open() if isinstance(value, Sealed) else value
+@dataclass(frozen=True)
+class Report:
+    """What a task did.
+
+    Attributes
+    ----------
+    job_id : int
+        Of the scheduler's jobs.
+    fits : list of Fit
+        What is done.
+    seconds : dict of int to float
+        By unit id: what its fits took, all in all.
+    left : tuple of int
+        Units that the task gave back, since those before took longer than expected.
+    """
+
+    job_id: int
+    fits: list[Fit]
+    seconds: dict[int, float]
+    left: tuple[int, ...]
 
 
-def run_tasks(frames: Iterable[pd.DataFrame], cargo: Cargo, done: _Accumulator) -> Iterator[pd.DataFrame]:
-    """Evaluate the units of the tasks whose numbers arrive, a frame of fits a unit.
+def run_tasks(
+    frames: Iterable[pd.DataFrame],
+    cargo: Cargo,
+    tasks: Sequence[Sequence[Unit]],
+    job_id: int,
+    budget: float,
+    done: _Accumulator,
+) -> Iterator[pd.DataFrame]:
+    """Evaluate the units of the tasks whose numbers arrive; the frames that come out are empty.
 
     Parameters
     ----------
@@ -82,37 +145,152 @@ def run_tasks(frames: Iterable[pd.DataFrame], cargo: Cargo, done: _Accumulator) 
         With the column ``id``: numbers of tasks.
     cargo : Cargo
         The search's broadcasts.
-    done : accumulator of list of Fit
-        Tells the driver what is done.
-
-    Yields
-    ------
-    DataFrame
-        With the columns of `sparksweep.search.fits.ROW_SCHEMA`.
+    tasks : sequence of sequence of Unit
+        The units of each task of this job.
+    job_id : int
+        Goes into the report.
+    budget : float
+        Seconds after which no further unit is begun.
+    done : accumulator of list of Report
+        Tells the driver what is done, at the task's end.
     """
-    data, work = cargo.open()
-    with worker_context(work):
-        for frame in frames:
-            for task_id in frame["id"]:
-                for unit in work.tasks[task_id]:
-                    fits = evaluate_unit(unit, data, work)
-                    done.add(fits)
-                    yield _frame(fits)
+    host = _host_for(cargo)
+    begin = time.monotonic()
+    for frame in frames:
+        for number in frame["id"]:
+            units = list(tasks[number])
+            fits: list[Fit] = []
+            seconds: dict[int, float] = {}
+            while units and (not seconds or time.monotonic() - begin < budget):
+                unit = units.pop(0)
+                unit_begin = time.monotonic()
+                fits += host.evaluate(unit)
+                seconds[unit.unit_id] = time.monotonic() - unit_begin
+            done.add([Report(job_id, fits, seconds, tuple(unit.unit_id for unit in units))])
     _make_next_task_cheap()
+    yield from ()
 
 
 def run_refit(frames: Iterable[pd.DataFrame], cargo: Cargo, candidate_id: int) -> Iterator[pd.DataFrame]:
-    """Train one candidate on all rows; the frame has one more column, ``model``."""
-    data, work = cargo.open()
+    """Train one candidate on all rows; the frame has one row: the pickled fit and model."""
+    host = _host_for(cargo)
     for _ in frames:
-        with worker_context(work):
-            fit, model = refit_candidate(candidate_id, data, work)
-        yield pd.DataFrame([{**to_row(fit), "model": model}])
+        fit, model = host.refit(candidate_id)
+        yield pd.DataFrame({"fit": [pickle.dumps(fit)], "model": [model]})
     _make_next_task_cheap()
 
 
-def _frame(fits: list[Fit]) -> pd.DataFrame:
-    return pd.DataFrame([to_row(fit) for fit in fits])
+class _Host:
+    """Serves units to the fit process of one search, and replaces it when it is gone."""
+
+    def __init__(self, cargo: Cargo) -> None:
+        self.terms = cargo.terms
+        self._payload: bytes = cargo.work.value
+        folders = node_folders(cargo.terms.owner)
+        sweep_abandoned(folders)
+        self._data: NodeFile = lay_down(cargo.terms.data, partial(_parcel, cargo.data), folders)
+        self._process: FitProcess | None = None
+        self._serve: Serve | None = None
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.close()
+        self._serve = None
+        self._data.close()
+
+    def evaluate(self, unit: Unit) -> list[Fit]:
+        """Return the fits of a unit; those that its process did not live to tell are failures."""
+        started = time.time()
+        fits: list[Fit] = []
+        try:
+            fits.extend(self._ask(unit, self.terms.fit_timeout))
+        except Died as end:
+            known = {fit.candidate_id for fit in fits}
+            missing = [each for each in unit.candidate_ids if each not in known]
+            fits += [self._dead(end, candidate_id, unit.split_id, started) for candidate_id in missing]
+        return fits
+
+    def refit(self, candidate_id: int) -> tuple[Fit, bytes | None]:
+        """Return the refit; it has no time limit, since there is no other result to go on with."""
+        started = time.time()
+        try:
+            ((fit, model),) = self._ask(candidate_id, None)
+        except Died as end:
+            return self._dead(end, candidate_id, ALL_ROWS, started), None
+        return fit, model
+
+    def _ask(self, request: Any, seconds: float | None) -> Iterator[Any]:
+        if not self.terms.isolate:
+            if self._serve is None:
+                self._serve = _prepare(self._data, self._payload)
+            return self._serve(request)
+        if self._process is None or not self._process.alive:
+            self._process = FitProcess(partial(_prepare, self._data, self._payload), self.terms.modules)
+        return self._process.ask(request, Limits(seconds, memory_share(self.terms)))
+
+    def _dead(self, end: Died, candidate_id: int, split_id: int, started: float) -> Fit:
+        terms, now = self.terms, time.time()
+        none: dict[str, float | None] = dict.fromkeys(terms.scorers or ())
+        return Fit(
+            candidate_id=candidate_id,
+            split_id=split_id,
+            status=TIMEOUT if end.timed_out else FAILED,
+            test_scores=none,
+            train_scores=none if terms.return_train_score else {},
+            score_errors={},
+            multimetric=terms.scorers is not None,
+            fit_time=now - started,
+            score_time=0.0,
+            n_test=0,
+            fit_error=end.told,
+            started=started,
+            ended=now,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            thread_count=terms.threads,
+            attempt=1,
+            exception=_search_error(end) if terms.raise_errors else None,
+        )
+
+
+def _search_error(end: Died) -> bytes:
+    from sparksweep.errors import SearchError
+
+    return pickle.dumps(SearchError(str(end)))
+
+
+def _parcel(broadcast: _Broadcast) -> Parcel:
+    parcel: Parcel = broadcast.value
+    return parcel
+
+
+def _prepare(data_file: NodeFile, payload: bytes) -> Serve:
+    """Open data and work in the process that fits run in; return what serves a request there."""
+    work: Work = pickle.loads(payload)
+    data: SearchData = data_file.open()
+
+    def serve(request: Any) -> Iterator[Any]:
+        with worker_context(work):
+            if isinstance(request, Unit):
+                yield from evaluate_unit(request, data, work)
+            else:
+                yield refit_candidate(request, data, work)
+
+    return serve
+
+
+_host: _Host | None = None
+
+
+def _host_for(cargo: Cargo) -> _Host:
+    """Return the host of a search, kept from task to task; that of an earlier search ends here."""
+    global _host
+    if _host is None or (_host.terms.work, _host.terms.data) != (cargo.terms.work, cargo.terms.data):
+        if _host is not None:
+            _host.close()
+        _host = None
+        _host = _Host(cargo)
+    return _host
 
 
 _modules_at_freeze = 0

@@ -6,21 +6,23 @@ import math
 import os
 import pickle
 import warnings
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from xgboost import XGBClassifier
 
 from sparksweep.errors import SearchError
 from sparksweep.search.evaluate import SearchData, Work, evaluate_unit, refit_candidate, worker_context
-from sparksweep.search.fits import ALL_ROWS, COMPLETE, FAILED, from_row, to_row
+from sparksweep.search.fits import ALL_ROWS, COMPLETE, FAILED
 from sparksweep.search.scoring import build_scoring
 from sparksweep.search.units import Unit
 
@@ -52,8 +54,6 @@ def work(estimator, candidates=({},), scoring="accuracy", raise_errors=False, **
         "estimator": estimator,
         "candidates": dict(enumerate(candidates)),
         "scoring": build_scoring(estimator, scoring, raise_errors=raise_errors),
-        "fit_params": {},
-        "score_params": {},
         "return_train_score": False,
         "raise_errors": raise_errors,
         "threads": 1,
@@ -64,9 +64,9 @@ def work(estimator, candidates=({},), scoring="accuracy", raise_errors=False, **
     return Work(**{**settings, **changes})
 
 
-def one(work, X=X, y=Y):
-    (fit,) = evaluate_unit(Unit(0, (0,), 0, 1.0), SearchData(X, y, [SPLIT]), work)
-    return from_row(to_row(fit))
+def one(work, X=X, y=Y, fit_params=MappingProxyType({}), score_params=MappingProxyType({})):
+    (fit,) = evaluate_unit(Unit(0, (0,), 0, 1.0), SearchData(X, y, [SPLIT], fit_params, score_params), work)
+    return fit
 
 
 def test_a_fit_is_scored_on_the_rows_it_did_not_see():
@@ -132,11 +132,40 @@ def test_a_score_of_nan_is_a_score():
     assert not fit.multimetric
 
 
-def test_null_on_the_way_is_nan_only_without_an_error():
-    row = to_row(one(work(Stub(), scoring={"a": "accuracy", "b": "recall"})))
-    back = from_row({**row, "test_scores": [None, None], "score_error_names": ["test_b"], "score_errors": ["why"]})
-    assert math.isnan(back.test_scores["a"])
-    assert back.test_scores["b"] is None
+def test_a_family_is_trained_once_and_each_candidate_scored_on_its_prefix():
+    trained = []
+
+    class Counting(GradientBoostingClassifier):
+        def fit(self, X, y, **more):
+            trained.append(self.n_estimators)
+            return super().fit(X, y, **more)
+
+    candidates = [{"n_estimators": 3}, {"n_estimators": 5}]
+    data = SearchData(X, Y, [SPLIT])
+
+    def evaluate(estimator, candidate_ids):
+        plan = work(estimator, candidates, scoring="neg_log_loss", return_train_score=True)
+        return list(evaluate_unit(Unit(0, candidate_ids, 0, 1.0), data, plan))
+
+    together = evaluate(XGBClassifier(n_jobs=1, min_child_weight=0), (0, 1))
+    apart = [fit for each in (0, 1) for fit in evaluate(XGBClassifier(n_jobs=1, min_child_weight=0), (each,))]
+    assert [fit.candidate_id for fit in together] == [0, 1]
+    assert [(fit.test_scores, fit.train_scores) for fit in together] == [
+        (fit.test_scores, fit.train_scores) for fit in apart
+    ]
+    assert together[0].test_scores != together[1].test_scores
+    assert 0 < together[0].fit_time <= together[1].fit_time
+    assert all((fit.status, fit.n_test) == (COMPLETE, 2) for fit in together)
+    evaluate(Counting(), (0, 1))
+    assert trained == [3, 5]  # a class that no adapter knows is trained for each
+
+
+def test_a_family_whose_training_fails_is_trained_one_by_one():
+    candidates = [{"n_estimators": 3}, {"n_estimators": 5}]
+    plan = work(XGBClassifier(n_jobs=1, max_depth=-5), candidates, scoring="neg_log_loss")
+    fits = list(evaluate_unit(Unit(0, (0, 1), 0, 1.0), SearchData(X, Y, [SPLIT]), plan))
+    assert [(fit.candidate_id, fit.status) for fit in fits] == [(0, FAILED), (1, FAILED)]
+    assert "XGBoostError" in fits[0].fit_error
 
 
 def test_a_callable_may_give_several_scores():
@@ -159,7 +188,7 @@ def test_what_has_a_value_a_row_is_sliced_and_the_rest_is_not():
         return float(sample_weight.sum())
 
     params = {"weight": np.arange(10, 16), "names": list("abcdef"), "level": 3}
-    fit = one(work(Stub(), scoring=scorer, fit_params=params, score_params={"sample_weight": np.arange(6)}))
+    fit = one(work(Stub(), scoring=scorer), fit_params=params, score_params={"sample_weight": np.arange(6)})
     assert fit.score_errors == {}
     assert fit.test_scores == {"score": 7.0}
 
@@ -223,7 +252,7 @@ def test_refit_brings_the_true_exception_or_why_the_model_cannot_travel():
     fit, model = refit_candidate(0, SearchData(X, Y, []), work(Stub(fail=True)))
     assert (fit.split_id, model) == (ALL_ROWS, None)
     assert str(pickle.loads(fit.exception)) == "told to fail"
-    fit, model = refit_candidate(0, SearchData(X, Y, []), work(Stub(), fit_params={"lock": (each for each in ())}))
+    fit, model = refit_candidate(0, SearchData(X, Y, [], {"lock": (each for each in ())}), work(Stub()))
     error = pickle.loads(fit.exception)
     assert isinstance(error, SearchError)
     assert str(error).startswith("the refitted Stub cannot be pickled, so it cannot leave its Spark task: TypeError")

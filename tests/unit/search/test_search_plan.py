@@ -1,4 +1,4 @@
-"""Candidates, units, tasks, progress, probing, routing, and what lost jobs say: all that needs no Spark."""
+"""Candidates, units, tasks, probing, routing, and what lost jobs say: all that needs no Spark."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import check_scoring, make_scorer
 
-from sparksweep.search.candidates import GridRow, expected_cost, fit_key, grid_table, params_json, split_digest
-from sparksweep.search.failures import FitTraceback, job_error
+from sparksweep.search.candidates import GridRow, expected_cost, grid_table, params_json, rounds_of
+from sparksweep.search.failures import FitTraceback, job_error, lost_task
 from sparksweep.search.probing import UNREADABLE, parameter_error, stopped_at_data
-from sparksweep.search.progress import Progress
 from sparksweep.search.routing import route
 from sparksweep.search.scoring import accepts_sample_weight, build_scoring
 from sparksweep.search.threads import unlike_plan
-from sparksweep.search.units import Unit, plan_families, plan_tasks, plan_units
+from sparksweep.search.units import Unit, plan_tasks, plan_units
 
 
 def test_params_as_json():
@@ -35,19 +34,6 @@ def test_params_as_json():
     assert " at 0x" not in params_json({"f": print, "g": object()})
 
 
-def test_a_key_knows_estimator_params_and_rows():
-    split = split_digest(np.array([0, 1]), np.array([2]))
-    key = fit_key(LogisticRegression(), {"C": 2.0}, split)
-    assert key == fit_key(LogisticRegression(C=2.0), {}, split)
-    others = [
-        fit_key(LogisticRegression(), {"C": 3.0}, split),
-        fit_key(LogisticRegression(tol=1), {"C": 2.0}, split),
-        fit_key(LogisticRegression(), {"C": 2.0}, split_digest(np.array([0]), np.array([1, 2]))),
-        fit_key(RandomForestClassifier(), {}, split),
-    ]
-    assert len({key, *others}) == 5
-
-
 def test_costs_are_in_the_order_of_the_work():
     base = {"n_estimators": 100, "max_depth": 3}
     assert expected_cost({**base, "n_estimators": 200}) == 2 * expected_cost(base)
@@ -58,20 +44,44 @@ def test_costs_are_in_the_order_of_the_work():
     assert expected_cost({**base, "max_depth": 1000}) == 100 * 2.0**16
     for silent in ({"n_estimators": None}, {"max_depth": "deep"}, {"subsample": 2}, {"n_estimators": -1}, {"C": 9}):
         assert expected_cost(silent) == 1.0
+    assert rounds_of({"clf__n_estimators": 30, "max_depth": 2}) == 30
+    assert rounds_of({"n_estimators": None, "max_iter": True}) == 0
 
 
 def test_units_are_every_family_on_every_split_and_the_longest_start_first():
-    candidates = {4: {"n": 1}, 5: {"n": 2}}
-    units = plan_units(plan_families(candidates), [10, 20], {4: 1.0, 5: 3.0}, first_id=8)
+    units = plan_units([(4,), (5,)], [10, 20], {4: 1.0, 5: 3.0}, first_id=8)
     assert units == [
         Unit(8, (4,), 0, 10.0),
         Unit(9, (4,), 1, 20.0),
         Unit(10, (5,), 0, 30.0),
         Unit(11, (5,), 1, 60.0),
     ]
-    assert [[unit.unit_id for unit in task] for task in plan_tasks(units)] == [[11], [10], [9], [8]]
+
+    def unknown(cost):
+        return math.inf
+
+    assert [[unit.unit_id for unit in task] for task in plan_tasks(units, unknown, 2)] == [[11], [10], [9], [8]]
     same = plan_units([(0,), (1,)], [5, 5], {0: 1.0, 1: 1.0})
-    assert [unit.unit_id for (unit,) in plan_tasks(same)] == [0, 1, 2, 3]
+    assert [unit.unit_id for (unit,) in plan_tasks(same, unknown, 2)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("slots", [1, 2, 1000])
+def test_small_units_share_tasks_of_at_most_a_second_that_shrink_towards_the_end(slots):
+    rng = np.random.default_rng(0)
+    units = [Unit(number, (number,), 0, cost) for number, cost in enumerate(rng.lognormal(-4, 1, 5000).tolist())]
+    tasks = plan_tasks(units, lambda cost: cost, slots)
+    assert sorted(unit.unit_id for task in tasks for unit in task) == list(range(5000))
+    held = [math.fsum(unit.expected_cost for unit in task) for task in tasks]
+    assert all(seconds <= 1.0 for seconds, task in zip(held, tasks, strict=True) if len(task) > 1)
+    assert held[-1] <= 0.15
+    assert len(tasks) < 5000 / 3
+    costs = [unit.expected_cost for task in tasks for unit in task]
+    assert costs == sorted(costs, reverse=True)
+
+
+def test_units_of_more_than_a_second_have_tasks_of_their_own():
+    units = [Unit(number, (number,), 0, 1.5) for number in range(4)]
+    assert [len(task) for task in plan_tasks(units, lambda cost: cost, 2)] == [1, 1, 1, 1]
 
 
 def test_the_grid_as_a_table():
@@ -80,35 +90,6 @@ def test_the_grid_as_a_table():
         {"fit_key": "k", "candidate_id": 1, "split_id": 2, "unit_id": 3, "params": "{}", "expected_cost": 4.0}
     ]
     assert [str(field.type) for field in table.schema] == ["string", "int32", "int32", "int32", "string", "double"]
-
-
-def arrived(candidate_id, split_id, score, status="complete"):
-    from sparksweep.search.fits import Fit
-
-    return Fit(candidate_id, split_id, status, {"score": score}, {}, {}, False, 0, 0, 1, None, 0, 0, "", 0, 1, 1)
-
-
-def test_progress_counts_each_fit_once_and_knows_the_best_whole_candidate():
-    told = []
-    progress = Progress(lambda *counts: told.append(counts), 2, None, math.nan)
-    progress.expect(4)
-    progress.add([arrived(0, 0, 0.5)])
-    progress.add([arrived(0, 0, 0.5)])
-    progress.add([arrived(0, 1, 1.0)])
-    progress.add([arrived(1, 0, None, "failed")])
-    progress.add([arrived(1, 1, 9.0)])
-    assert told == [(1, 0, 4, None), (1, 0, 4, None), (2, 0, 4, 0.75), (3, 1, 4, 0.75), (4, 1, 4, 0.75)]
-
-
-def test_progress_uses_error_score_and_the_deciding_scorer():
-    told = []
-    progress = Progress(lambda *counts: told.append(counts[3]), 1, "score", 0.25)
-    progress.add([arrived(0, 0, None, "failed")])
-    progress.add([arrived(1, 0, 0.125)])
-    assert told == [0.25, 0.25]
-    other = Progress(lambda *counts: told.append(counts[3]), 1, "absent", "raise")
-    other.add([arrived(0, 0, 3.0)])
-    assert told[-1] is None
 
 
 def test_scikit_learn_is_heard_and_stopped_at_the_data():
@@ -180,8 +161,6 @@ def test_thread_settings_unlike_the_plan():
     assert unlike_plan(RandomForestClassifier(), [{"n_jobs": -1}, {"n_jobs": 1}], 1) == {"n_jobs": -1}
 
 
-TASKS = [(Unit(0, (3,), 1, 1.0),)]
-CANDIDATES = {3: {"C": 1}}
 JAVA = "\n\tat org.apache.spark.Something(Somewhere.scala:1)\n"
 
 
@@ -192,33 +171,37 @@ JAVA = "\n\tat org.apache.spark.Something(Somewhere.scala:1)\n"
             "An error occurred while calling o1.collect.\n: org.apache.spark.SparkException: Job aborted due to stage "
             "failure: Task 0 in stage 2.0 failed 1 times, most recent failure: Lost task 0.0: "
             "org.apache.spark.SparkException: Python worker exited unexpectedly (crashed)" + JAVA,
-            'candidate 3 {"C": 1} on split 1 was lost: the Python worker died, as a crash in native code or the '
-            "kernel for want of memory ends it; run fewer fits at once, give executors more memory, or leave the "
-            "candidate out",
+            "the refit was lost: the Python worker died, as a crash in native code or the kernel for want of memory "
+            "ends it; run fewer fits at once or give executors more memory",
         ),
         (
             "Job aborted: Task 0 in stage 2.0 failed 4 times\nTraceback (most recent call last):\n  File x\n"
             "ModuleNotFoundError: No module named 'sparksweep'\n" + JAVA,
-            'candidate 3 {"C": 1} on split 1 was lost: a Python worker raised ModuleNotFoundError: No module named '
+            "the refit was lost: a Python worker raised ModuleNotFoundError: No module named "
             "'sparksweep'; executors need the driver's packages: ship its environment with --archives, or install it "
             "on each node",
         ),
         (
-            "Task 1 in stage 2.0 failed 1 times: Python worker exited unexpectedly (crashed)",
-            "the refit was lost: the Python worker died",
-        ),
-        (
             "An error occurred.\n: org.apache.spark.SparkException: Job 5 cancelled because killed" + JAVA,
-            "the search was lost: Spark's job failed: SparkException: Job 5 cancelled because killed",
+            "the refit was lost: Spark's job failed: SparkException: Job 5 cancelled because killed",
         ),
-        ("", "the search was lost: Spark's job failed: RuntimeError"),
+        ("", "the refit was lost: Spark's job failed: RuntimeError"),
     ],
-    ids=["dead worker", "package", "refit", "cancelled", "nothing"],
+    ids=["dead worker", "package", "cancelled", "nothing"],
 )
 def test_a_lost_job_is_told_in_one_line(text, line):
-    said = str(job_error(RuntimeError(text), TASKS, CANDIDATES))
+    said = str(job_error(RuntimeError(text), "the refit"))
     assert said.startswith(line)
     assert "\n" not in said
+
+
+def test_only_a_dead_worker_or_executor_is_tried_again():
+    text = "Task 12 in stage 2.0 failed 1 times, most recent failure: "
+    dead = lost_task(RuntimeError(text + "Python worker exited unexpectedly (crashed)"))
+    assert (dead.task, dead.reason.partition(",")[0]) == (12, "its Python worker died")
+    assert lost_task(RuntimeError(text + "ExecutorLostFailure (executor 1 exited)")).reason == "its executor was lost"
+    assert lost_task(RuntimeError("ExecutorLostFailure")).task is None
+    assert lost_task(RuntimeError(text + "ModuleNotFoundError: No module named 'x'")) is None
 
 
 def test_a_traceback_from_a_worker_is_shown_as_it_was():

@@ -1,0 +1,80 @@
+"""How far the fits are: a live display on a terminal, else a line now and then that a log can hold."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from sparksweep.cli.console import say
+
+__all__ = ["LOG_INTERVAL", "fit_progress", "progress_line"]
+
+LOG_INTERVAL = 30.0  # seconds between two lines where there is no terminal
+
+OnProgress = Callable[[Any], None]  # given a sparksweep.search.progress.ProgressSnapshot
+
+
+@contextmanager
+def fit_progress(console: Console | None = None) -> Iterator[OnProgress]:
+    """Give what a search may call as its fits finish.
+
+    Parameters
+    ----------
+    console : Console, optional
+        Where to show it; default is standard output.
+    """
+    console = console or Console()
+    if not console.is_terminal:
+        yield _LogLines()
+        return
+    columns = (TextColumn("fits"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+    with Progress(*columns, console=console, refresh_per_second=4) as bar:
+        task = bar.add_task("fits", total=None, note="")
+
+        def update(now: Any) -> None:
+            bar.update(task, completed=now.done, total=now.total, note=", ".join(_notes(now)))
+
+        yield update
+
+
+def progress_line(now: Any) -> str:
+    """Return one line: counts, best so far, pace, time to go."""
+    return ", ".join([f"{now.done} of {now.total} fits done", *_notes(now)])
+
+
+def _notes(now: Any) -> list[str]:
+    notes = [f"{now.reused} reused"] if now.reused else []
+    notes += [f"{now.failed} failed"] if now.failed else []
+    if now.best_score is not None:
+        notes.append(f"best {now.best_score:.5f} (candidate {now.best_candidate})")
+    if now.refitting:
+        return [*notes, "refit of the best on all rows"]
+    if now.rounds_per_second is not None:
+        notes.append(f"{now.rounds_per_second:.3g} rounds/s")
+    if now.seconds_left is not None and now.done < now.total:
+        notes.append(f"{timedelta(seconds=round(now.seconds_left))} left")
+    return notes
+
+
+class _LogLines:
+    """A line each `LOG_INTERVAL` seconds, and one when all fits are done."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = clock()
+        self._ended_at = -1
+
+    def __call__(self, now: Any) -> None:
+        time_for_one = self._clock() - self._last >= LOG_INTERVAL
+        ended = now.done == now.total and self._ended_at != now.total
+        if time_for_one or ended:
+            self._last = self._clock()
+            if ended:
+                self._ended_at = now.total
+            say(progress_line(now))

@@ -1,0 +1,330 @@
+"""The child process that fits run in, so that what a fit does to its process is done to that process only.
+
+A Python worker of Spark forks one and uses it from unit to unit. It dies with a fit that crashes, hangs past its limit
+or takes more memory than its share; the worker writes down why and forks the next. The worker itself imports what fits
+need but runs none of it: a fork copies no threads, so OpenMP must have none yet. Runs on workers: no pyspark here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import importlib
+import os
+import random
+import re
+import signal
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import psutil
+
+__all__ = ["Died", "FitProcess", "Limits", "NotReady", "Reply", "Serve"]
+
+LOOK_INTERVAL = 0.2  # seconds between looks at a running fit's memory
+STACK_SECONDS = 0.3  # how long a fit that is about to be killed has to say where it stands
+END_SECONDS = 2.0
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+THREAD_ID = re.compile(r"0x[0-9a-f]{8,16}")
+
+Serve = Callable[[Any], Iterator[Any]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may take.
+
+    Attributes
+    ----------
+    seconds : float or None
+        From the request to its last answer.
+    memory : int or None
+        Bytes that belong to the process alone; what it maps together with others does not count.
+    """
+
+    seconds: float | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One of the answers to a request; the last has no value and says whether the process is fit for another.
+
+    One with an error says that the process could not even be made ready.
+    """
+
+    value: Any = None
+    last: bool = False
+    unclean: bool = False
+    error: tuple[str, str] | None = None
+
+
+class Died(Exception):
+    """The process is gone in the midst of a request.
+
+    Attributes
+    ----------
+    timed_out : bool
+        It was killed since its time was over.
+    told : str
+        Where it stood, if it could say so, and in the last line what ended it.
+    """
+
+    def __init__(self, reason: str, stack: str = "", timed_out: bool = False) -> None:
+        self.timed_out = timed_out
+        self.told = f"{stack.strip()}\n{reason}" if stack.strip() else reason
+        super().__init__(reason)
+
+
+class NotReady(Exception):
+    """The process could not open what it was given: a package is missing on this node, or differs from the driver's."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(f"{kind}: {message}")
+
+
+class FitProcess:
+    """A forked process that serves requests one after the other.
+
+    Parameters
+    ----------
+    prepare : callable
+        Called in the new process; returns what serves a request, as an iterator of answers.
+    modules : sequence of str
+        Imported here before the fork, so that no process has to do it again.
+    """
+
+    def __init__(self, prepare: Callable[[], Serve], modules: Sequence[str]) -> None:
+        for name in modules:
+            with suppress(Exception):  # the process itself will say what is missing
+                importlib.import_module(name)
+        self._connection, theirs = Pipe()
+        self._stack, stack = os.pipe()
+        os.set_blocking(self._stack, False)
+        worker = os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            _live(prepare, theirs, stack, worker)
+        theirs.close()
+        os.close(stack)
+
+    def ask(self, request: Any, limits: Limits) -> Iterator[Any]:
+        """Yield the answers to a request as they come.
+
+        Raises
+        ------
+        Died
+            The process is gone, by itself or since it passed a limit.
+        NotReady
+            It could not open what it was given.
+        """
+        end = None if limits.seconds is None else time.monotonic() + limits.seconds
+        try:
+            self._connection.send(request)
+            while True:
+                self._wait(end, limits)
+                reply = self._connection.recv()
+                if reply.error is not None:
+                    self.close()
+                    raise NotReady(*reply.error)
+                if reply.last:
+                    break
+                yield reply.value
+        except (EOFError, OSError):
+            raise self._ended() from None
+        if reply.unclean:
+            self.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return not self._connection.closed
+
+    def close(self) -> None:
+        """End the process and all that it has started."""
+        if not self._connection.closed:
+            self._connection.close()
+            self._kill()
+            self._reap()
+            os.close(self._stack)
+
+    def _wait(self, end: float | None, limits: Limits) -> None:
+        if end is None and limits.memory is None:
+            return
+        while not self._connection.poll(LOOK_INTERVAL if end is None else max(0.0, min(LOOK_INTERVAL, end - _now()))):
+            if end is not None and _now() >= end:
+                stack = self._ask_where()
+                self.close()
+                raise Died(f"TimeoutError: not done within {limits.seconds:g} s (fit_timeout)", stack, timed_out=True)
+            if limits.memory is not None and (taken := _own_memory(self.pid)) > limits.memory:
+                stack = self._ask_where()
+                self.close()
+                raise Died(
+                    f"MemoryError: took {taken / 2**20:.0f} MiB, more than its share of "
+                    f"{limits.memory / 2**20:.0f} MiB (fit_memory)",
+                    stack,
+                )
+
+    def _ask_where(self) -> str:
+        """Return the stack of a running process, as far as it can still tell."""
+        with suppress(OSError):
+            os.kill(self.pid, signal.SIGUSR1)
+            time.sleep(STACK_SECONDS)
+        return self._read_stack()
+
+    def _read_stack(self) -> str:
+        with suppress(OSError):
+            text = os.read(self._stack, 1 << 16).decode("utf-8", "replace")
+            # Addresses differ from process to process, and equal failures should read the same.
+            return THREAD_ID.sub("...", text).partition("\nExtension modules:")[0]
+        return ""
+
+    def _ended(self) -> Died:
+        """Return how the process ended by itself."""
+        self._connection.close()
+        status = self._reap()
+        stack = self._read_stack()
+        self._kill()  # what it has started may be left
+        os.close(self._stack)
+        return Died(_ending(status), stack)
+
+    def _kill(self) -> None:
+        with suppress(OSError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with suppress(OSError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def _reap(self) -> int | None:
+        end = _now() + END_SECONDS
+        with suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    return status
+                if _now() > end:  # it has closed its end but lives on
+                    self._kill()
+                    return os.waitpid(self.pid, 0)[1]
+                time.sleep(0.001)
+        return None
+
+
+def _now() -> float:
+    return time.monotonic()
+
+
+def _ending(status: int | None) -> str:
+    if status is None:
+        return "ProcessLookupError: the process that trained it is gone"
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        hint = "; the kernel does so for want of memory" if number == signal.SIGKILL else ""
+        return f"ChildProcessError: the process that trained it was killed by {signal.Signals(number).name}{hint}"
+    code = os.waitstatus_to_exitcode(status)
+    return f"ChildProcessError: the process that trained it exited with code {code}"
+
+
+def _own_memory(pid: int) -> int:
+    """Return the bytes that a process has for itself: on Linux anonymous pages, elsewhere what is resident."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        pass
+    with suppress(psutil.Error):
+        return int(psutil.Process(pid).memory_info().rss)
+    return 0
+
+
+# --- in the new process ----------------------------------------------------------------------------------------------
+
+
+def _live(prepare: Callable[[], Serve], connection: Connection, stack: int, worker: int) -> NoReturn:
+    code = 1
+    try:
+        os.setsid()
+        _die_with(worker)
+        _let_go_of_sockets(connection.fileno())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        faulthandler.enable(file=stack)
+        faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True)
+        random.seed()
+        np.random.seed()  # else all processes forked here would draw alike where no seed is given
+        try:
+            serve = prepare()
+        except Exception as error:
+            connection.recv()
+            connection.send(Reply(error=(type(error).__name__, str(error))))
+        else:
+            _answer(serve, connection)
+        code = 0
+    except EOFError:
+        code = 0  # the worker has closed its end
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _answer(serve: Serve, connection: Connection) -> None:
+    threads = threading.active_count()
+    while True:
+        request = connection.recv()
+        for value in serve(request):
+            connection.send(Reply(value))
+        connection.send(Reply(last=True, unclean=_is_unclean(threads)))
+
+
+def _is_unclean(threads: int) -> bool:
+    """Tell whether a fit left threads or processes behind."""
+    if threading.active_count() > threads:
+        return True
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False  # there are none
+    return True
+
+
+def _die_with(worker: int) -> None:
+    """Have this process end when the worker does, however that ends."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if not sys.platform.startswith("linux"):
+        threading.Thread(target=_watch, args=(worker,), daemon=True).start()
+    if os.getppid() != worker:
+        os._exit(1)
+
+
+def _watch(worker: int) -> None:
+    while os.getppid() == worker:
+        time.sleep(1)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _let_go_of_sockets(kept: int) -> None:
+    """Point the worker's connections to Spark at nothing; only the worker may keep them open.
+
+    They are not closed, since their Python objects would close the numbers once more when others have them.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    for name in os.listdir("/dev/fd"):
+        number = int(name)
+        with suppress(OSError):
+            if number != kept and stat.S_ISSOCK(os.fstat(number).st_mode):
+                os.dup2(null, number, inheritable=False)

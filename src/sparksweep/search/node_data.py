@@ -1,0 +1,301 @@
+"""The data of a search on a node: one file, laid down by whichever worker comes first, memory-mapped by all.
+
+The data is pickled once, by the driver, with the buffers of its arrays out of band (pickle protocol 5, PEP 574). A
+worker writes header and buffers to one file in Spark's local folder; fit children map it, so that arrays of X, y,
+splits and weights exist once a node, whoever reads them. The mapping is private: a child that writes into an array gets
+pages of its own. What is no array of numbers (texts, objects) stands in the header, of which each child has a copy.
+
+A file's name is the digest of its content. Who uses it holds a shared lock on it, which ends with the process; what
+nobody holds is an earlier crash's and is removed by the next search on the node. Runs on workers: no pyspark here.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import logging
+import mmap
+import os
+import pickle
+import struct
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+__all__ = ["NodeFile", "Parcel", "lay_down", "node_folders", "pack", "remove", "sweep_abandoned"]
+
+log = logging.getLogger(__name__)
+
+ALIGNMENT = 64  # bytes; what numpy gives its own arrays at most
+SPARKS_OWN = ("blockmgr-", "executor-", "spark-")  # how Spark names the folders of one executor
+NO_ROOM = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ENOENT,
+    errno.ENOTDIR,
+}
+SUFFIX = ".data"
+
+
+@dataclass
+class Parcel:
+    """Data on its way: the pickle and the buffers beside it.
+
+    Attributes
+    ----------
+    header : bytes
+        The pickle; refers to the buffers by their order.
+    buffers : list of bytes-like
+        Contiguous memory of the arrays. Emptied once they lie on disk.
+    """
+
+    header: bytes
+    buffers: list[Any]
+
+    def open(self) -> Any:
+        """Return the data over buffers in memory."""
+        return pickle.loads(self.header, buffers=self.buffers)
+
+    def digest(self) -> str:
+        """Return the hex digest of the content."""
+        digest = hashlib.sha256(_length(self.header))
+        digest.update(self.header)
+        for buffer in self.buffers:
+            view = _raw(buffer)
+            digest.update(_length(view))
+            digest.update(view)
+        return digest.hexdigest()
+
+    def n_bytes(self) -> int:
+        """Return the size of header and buffers."""
+        return len(self.header) + sum(_raw(buffer).nbytes for buffer in self.buffers)
+
+
+def pack(data: Any, dumps: Callable[..., bytes]) -> Parcel:
+    """Return data as a parcel; the buffers are the arrays' own memory, not copies.
+
+    Parameters
+    ----------
+    data : object
+        Picklable.
+    dumps : callable
+        ``dumps(data, protocol=5, buffer_callback=...)``: the driver's pickler.
+    """
+    buffers: list[Any] = []
+    header = dumps(data, protocol=5, buffer_callback=buffers.append)
+    return Parcel(header, buffers)
+
+
+@dataclass
+class NodeFile:
+    """Data that this process can map, now and whenever it has to again.
+
+    Attributes
+    ----------
+    name : str
+        Digest of the content.
+    file : int or None
+        Descriptor of the file, with a shared lock on it; None where no folder had room.
+    parcel : Parcel or None
+        The data itself, where it is not on disk: a copy a worker.
+    """
+
+    name: str
+    file: int | None
+    parcel: Parcel | None = None
+    path: Path | None = field(default=None)
+
+    def open(self) -> Any:
+        """Return the data over a private mapping of the file."""
+        if self.file is None:
+            if self.parcel is None:
+                raise ValueError("neither a file nor a parcel")
+            return self.parcel.open()
+        mapped = memoryview(mmap.mmap(self.file, 0, access=mmap.ACCESS_COPY))
+        sizes = _read_sizes(mapped)
+        parts = list(_slices(mapped, sizes))
+        return pickle.loads(parts[0], buffers=parts[1:])
+
+    def close(self) -> None:
+        """Let go of the file; mappings stay valid. The last one to go removes it."""
+        if self.file is not None:
+            os.close(self.file)
+            self.file = None
+            if self.path is not None:
+                _remove_unless_used(self.path)
+        self.parcel = None
+
+
+def node_folders(owner: str, local_dirs: str | None = None) -> list[Path]:
+    """Return the folders of this node where the data of one application may lie, the first choice first.
+
+    They are beside the folders of the single executors, so that all executors of the application on the node share
+    them; on YARN that is the application's folder, which YARN itself removes.
+
+    Parameters
+    ----------
+    owner : str
+        Id of the application.
+    local_dirs : str, optional
+        Spark's local folders, separated by commas; default is what Spark tells its workers.
+    """
+    told = os.environ.get("SPARK_LOCAL_DIRS", "") if local_dirs is None else local_dirs
+    bases = [_shared_base(Path(each)) for each in told.split(",") if each]
+    bases = bases or [Path(tempfile.gettempdir())]
+    return [base / f"sparksweep-{os.getuid()}" / owner for base in dict.fromkeys(bases)]
+
+
+def lay_down(name: str, parcel: Callable[[], Parcel], folders: Sequence[Path]) -> NodeFile:
+    """Return the data of a search on this node, written by this process if no other has done it yet.
+
+    Parameters
+    ----------
+    name : str
+        Digest of the content.
+    parcel : callable
+        Gives the data; called only where the file has to be written.
+    folders : sequence of Path
+        As `node_folders` gives them; a full or unwritable one is passed over.
+    """
+    for folder in folders:
+        found = _hold(folder / f"{name}{SUFFIX}")
+        if found is not None:
+            return NodeFile(name, found, path=folder / f"{name}{SUFFIX}")
+    content: Parcel | None = None
+    for folder in folders:
+        try:
+            with _locked(folder, name):
+                path = folder / f"{name}{SUFFIX}"
+                found = _hold(path)
+                if found is None:
+                    content = content or parcel()
+                    found = _write(path, content)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            log.warning("the data does not fit into %s: %s", folder, error.strerror)
+            continue
+        if content is not None:
+            content.buffers.clear()  # they lie on disk now; whoever else holds the parcel need not keep them
+        return NodeFile(name, found, path=path)
+    log.warning("no local folder has room for the data: each worker holds a copy in memory")
+    return NodeFile(name, None, content or parcel())
+
+
+def remove(name: str, folders: Sequence[Path]) -> None:
+    """Remove the file of a search that has ended; who still maps it keeps its mapping."""
+    for folder in folders:
+        for path in (folder / f"{name}{SUFFIX}", folder / f"{name}.lock"):
+            with suppress(OSError):
+                path.unlink()
+        with suppress(OSError):
+            folder.rmdir()  # only when it is empty
+
+
+def sweep_abandoned(folders: Sequence[Path]) -> None:
+    """Remove what crashed applications left beside these folders: files that no live process holds."""
+    for folder in folders:
+        with suppress(OSError):
+            others = [each for each in folder.parent.iterdir() if each.is_dir() and each != folder]
+            for other in others:
+                for path in other.iterdir():
+                    _remove_unless_used(path)
+                with suppress(OSError):
+                    other.rmdir()
+
+
+def _shared_base(folder: Path) -> Path:
+    while folder.name.startswith(SPARKS_OWN) and folder.parent != folder:
+        folder = folder.parent
+    return folder
+
+
+@contextmanager
+def _locked(folder: Path, name: str) -> Iterator[None]:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with FileLock(folder / f"{name}.lock"):
+        yield
+
+
+def _hold(path: Path) -> int | None:
+    """Open a file and hold a shared lock on it, None where there is none (any more)."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    fcntl.flock(file, fcntl.LOCK_SH)
+    if os.fstat(file).st_nlink == 0:  # removed between the two
+        os.close(file)
+        return None
+    return file
+
+
+def _write(path: Path, parcel: Parcel) -> int:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    views = [memoryview(parcel.header), *(_raw(buffer) for buffer in parcel.buffers)]
+    try:
+        file = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            with open(file, "wb", closefd=False) as stream:
+                _write_parts(stream, views)
+        except BaseException:
+            os.close(file)
+            raise
+        fcntl.flock(file, fcntl.LOCK_SH)
+        os.replace(beside, path)
+        return file
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+
+
+def _write_parts(stream: Any, views: Sequence[memoryview]) -> None:
+    sizes = [view.nbytes for view in views]
+    stream.write(struct.pack(f"<Q{len(sizes)}Q", len(sizes), *sizes))
+    position = stream.tell()
+    for view in views:
+        stream.write(b"\0" * (-position % ALIGNMENT))
+        stream.write(view)
+        position += -position % ALIGNMENT + view.nbytes
+
+
+def _read_sizes(mapped: memoryview) -> list[int]:
+    (count,) = struct.unpack_from("<Q", mapped)
+    return list(struct.unpack_from(f"<{count}Q", mapped, 8))
+
+
+def _slices(mapped: memoryview, sizes: Sequence[int]) -> Iterator[memoryview]:
+    position = 8 * (len(sizes) + 1)
+    for size in sizes:
+        position += -position % ALIGNMENT
+        yield mapped[position : position + size]
+        position += size
+
+
+def _remove_unless_used(path: Path) -> None:
+    with suppress(OSError):
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+        finally:
+            os.close(file)
+
+
+def _raw(buffer: Any) -> memoryview:
+    return buffer.raw() if isinstance(buffer, pickle.PickleBuffer) else memoryview(buffer).cast("B")
+
+
+def _length(part: Any) -> bytes:
+    return struct.pack("<Q", len(part))

@@ -1,0 +1,160 @@
+"""When two fits are the same: equal keys for equal content, other keys for anything that changes a score."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import StratifiedKFold
+
+from sparksweep.search import identity as module
+from sparksweep.search.identity import Identity, Unstable, data_digest, split_digest, stable_value
+from sparksweep.search.scoring import build_scoring
+
+X, Y = np.arange(6.0).reshape(3, 2), np.array([0, 1, 0])
+SPLIT = split_digest(np.array([0, 1]), np.array([2]))
+
+
+def made(estimator=None, scoring="accuracy", fit_params=None, threads=1, train=False, data=None):
+    estimator = LogisticRegression() if estimator is None else estimator
+    return Identity(
+        estimator,
+        data_digest(X, Y) if data is None else data,
+        fit_params or {},
+        {},
+        build_scoring(estimator, scoring, raise_errors=False),
+        threads,
+        train,
+    )
+
+
+def test_a_candidate_is_the_same_as_the_estimator_with_its_params():
+    key = made().fit_key({"C": 2.0}, SPLIT)
+    assert key == made(LogisticRegression(C=2.0)).fit_key({}, SPLIT)
+    assert key == made().fit_keys({"C": 2.0}, ["another", SPLIT])[1]
+    assert len(key) == 64
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: made().fit_key({"C": 3.0}, SPLIT),
+        lambda: made(LogisticRegression(tol=1)).fit_key({"C": 2.0}, SPLIT),
+        lambda: made().fit_key({"C": 2.0}, split_digest(np.array([0]), np.array([1, 2]))),
+        lambda: made(RandomForestClassifier()).fit_key({"C": 2.0}, SPLIT),
+        lambda: made(threads=2).fit_key({"C": 2.0}, SPLIT),
+        lambda: made(train=True).fit_key({"C": 2.0}, SPLIT),
+        lambda: made(fit_params={"sample_weight": np.ones(3)}).fit_key({"C": 2.0}, SPLIT),
+        lambda: made(data=data_digest(X + 1, Y)).fit_key({"C": 2.0}, SPLIT),
+        lambda: made(data=data_digest(X, 1 - Y)).fit_key({"C": 2.0}, SPLIT),
+        lambda: made().fit_key({"C": "2.0"}, SPLIT),
+    ],
+)
+def test_whatever_changes_a_score_changes_the_key(other):
+    assert other() != made().fit_key({"C": 2.0}, SPLIT)
+
+
+def test_a_version_changes_the_key(monkeypatch):
+    before = made().fit_key({}, SPLIT)
+    monkeypatch.setattr(module.np, "__version__", "99")
+    assert made().fit_key({}, SPLIT) != before
+
+
+def test_the_order_of_a_candidates_params_does_not_matter():
+    assert made().fit_key({"C": 1, "tol": 2}, SPLIT) == made().fit_key({"tol": 2, "C": 1}, SPLIT)
+
+
+@pytest.mark.parametrize("scoring", [lambda estimator, X, y: 0.0, make_scorer(lambda a, b: 0.0)])
+def test_what_has_no_stable_form_has_keys_of_its_own_and_says_why(scoring):
+    first, second = made(scoring=scoring), made(scoring=scoring)
+    assert first.fit_key({}, SPLIT) != second.fit_key({}, SPLIT)
+    assert len(first.unstable) == 1
+    assert first.unstable[0].startswith("a scorer: ")
+
+
+def test_scores_are_known_by_what_computed_them():
+    def names(scoring):
+        return made(scoring=scoring).scorer_identities(["a"])
+
+    assert names({"a": "accuracy"}) == names({"a": "accuracy"})
+    assert names({"a": "accuracy"}) != names({"a": "f1_macro"})
+    assert names({"a": make_scorer(f1_score, pos_label=1)}) != names({"a": make_scorer(f1_score, pos_label=0)})
+    assert set(made(scoring="accuracy").scorer_identities(["score"])) == {"score"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (1, True),
+        (1, 1.0),
+        (0.0, -0.0),
+        ([1, 2], (1, 2)),
+        ("1", 1),
+        ({"a": 1}, {"a": 2}),
+        (np.array([1]), np.array([1.0])),
+        (np.array([[1, 2]]), np.array([1, 2])),
+        (csr_matrix([[1.0, 0]]), csr_matrix([[0, 1.0]])),
+        (LogisticRegression(), LogisticRegression(C=2)),
+        (LogisticRegression, RandomForestClassifier),
+        (StratifiedKFold(2), StratifiedKFold(3)),
+        (functools.partial(f1_score, pos_label=1), functools.partial(f1_score, pos_label=0)),
+        (np.random.RandomState(0), np.random.RandomState(1)),
+        (pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]})),
+        (np.array(["a", None], dtype=object), np.array(["b", None], dtype=object)),
+        (float("nan"), "nan"),
+        (b"a", "a"),
+    ],
+)
+def test_values_that_differ_have_forms_that_differ(one, other):
+    texts = [json.dumps(stable_value(each), sort_keys=True) for each in (one, other)]
+    assert texts[0] != texts[1]
+    assert texts[0] == json.dumps(stable_value(one), sort_keys=True)
+
+
+def test_the_same_content_has_the_same_form_whatever_holds_it(tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert stable_value(mapped) == stable_value(X) == stable_value(np.asfortranarray(X))
+    first, second = csr_matrix([[0, 2.0], [1.0, 0]]), csr_matrix([[0, 2.0], [1.0, 0]])
+    assert second.has_sorted_indices  # which scipy notes on the matrix
+    assert stable_value(first) == stable_value(second)
+    assert stable_value({3, 1, 2}) == stable_value({2, 3, 1})
+    assert stable_value(np.int64(3)) == stable_value(3)
+
+
+@pytest.mark.parametrize("value", [lambda: 0, (each for each in ()), sys.stdout, type("Local", (), {})])
+def test_what_means_nothing_elsewhere_is_refused(value):
+    with pytest.raises(Unstable):
+        stable_value(value)
+
+
+ELSEWHERE = """
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sparksweep.search.identity import Identity, data_digest
+from sparksweep.search.scoring import build_scoring
+estimator = make_pipeline(StandardScaler(), LogisticRegression())
+scoring = build_scoring(estimator, {"a": "accuracy", "b": "f1_macro"}, raise_errors=False)
+identity = Identity(estimator, data_digest(["x", "y"], np.array([0, 1])), {}, {}, scoring, 1, False)
+params = {"logisticregression": LogisticRegression(C=3), "standardscaler__with_mean": np.bool_(False)}
+print(identity.fit_key(params, "split"), identity.scorer_identities(["a", "b"]), identity.unstable)
+"""
+
+
+def test_keys_are_the_same_in_every_process():
+    seeds = [{**os.environ, "PYTHONHASHSEED": seed} for seed in ("1", "2")]
+    told = [subprocess.run([sys.executable, "-c", ELSEWHERE], env=env, capture_output=True, text=True) for env in seeds]
+    assert told[0].stdout == told[1].stdout != ""
+    assert told[0].stdout.endswith("[]\n")

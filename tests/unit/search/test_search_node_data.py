@@ -1,0 +1,222 @@
+"""One file a node: what is mapped equals what was packed, two writers do not meet, and nothing stays behind."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csc_matrix, csr_matrix
+
+from sparksweep.search.evaluate import SearchData
+from sparksweep.search.node_data import Parcel, lay_down, node_folders, pack, remove, sweep_abandoned
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return [tmp_path / "base" / "sparksweep" / "app-1"]
+
+
+def packed(data):
+    return pack(data, pickle.dumps)
+
+
+def laid(data, folders):
+    parcel = packed(data)
+    return lay_down(parcel.digest(), lambda: parcel, folders)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.arange(12.0).reshape(4, 3),
+        np.asfortranarray(np.arange(12, dtype=np.float32).reshape(4, 3)),
+        csr_matrix(np.eye(4, dtype=np.float32)),
+        csc_matrix(np.eye(4)),
+        csr_matrix((4, 3)),
+        pd.DataFrame({"a": [1.0, 2, 3, 4], "b": list("wxyz")}),
+        [["a"], ["b"], ["c"], ["d"]],
+        np.array(["a", None, 1, 2.5], dtype=object),
+        np.zeros((0, 3)),
+    ],
+    ids=["dense", "fortran", "csr", "csc", "empty csr", "frame", "list", "objects", "no rows"],
+)
+def test_what_is_mapped_is_what_was_packed(folders, X):
+    data = SearchData(X, np.arange(4), [(np.array([0, 1]), np.array([2, 3]))], {"sample_weight": np.ones(4)})
+    found = laid(data, folders).open()
+    assert type(found.X) is type(X)
+    if isinstance(X, pd.DataFrame):
+        pd.testing.assert_frame_equal(found.X, X)
+    elif hasattr(X, "toarray"):
+        assert (found.X != X).nnz == 0
+        assert (found.X.dtype, found.X.indices.dtype) == (X.dtype, X.indices.dtype)
+    else:
+        np.testing.assert_array_equal(found.X, X)
+        assert getattr(found.X, "flags", X).f_contiguous == X.flags.f_contiguous if hasattr(X, "flags") else True
+    assert found.y.tolist() == [0, 1, 2, 3]
+    assert found.splits[0][1].tolist() == [2, 3]
+    assert found.fit_params["sample_weight"].tolist() == [1.0] * 4
+
+
+def test_arrays_are_maps_that_a_fit_may_write_into_for_itself(folders):
+    file = laid(np.zeros(1 << 20), folders)
+    mine, other = file.open(), file.open()
+    mine[0] = 7
+    assert (mine[0], other[0], file.open()[0]) == (7, 0, 0)
+    maps = Path("/proc/self/maps")
+    if maps.exists():
+        assert str(file.path) in maps.read_text()
+
+
+def test_the_second_comer_does_not_need_the_data(folders):
+    parcel = packed(np.arange(3))
+    name = parcel.digest()
+    first = lay_down(name, lambda: parcel, folders)
+    assert first.file is not None
+    assert parcel.buffers == []  # it lies on disk, and need not be held in memory
+
+    def not_again():
+        raise AssertionError("it lies there already")
+
+    assert lay_down(name, not_again, folders).open().tolist() == [0, 1, 2]
+
+
+def test_a_digest_is_of_content():
+    assert packed(np.arange(3)).digest() == packed(np.arange(3)).digest()
+    digests = {packed(each).digest() for each in (np.arange(3), np.arange(4), np.arange(3.0), [0, 1, 2])}
+    assert len(digests) == 4
+    again = pickle.loads(pickle.dumps(packed(np.arange(3)), protocol=5))  # as a broadcast takes it along
+    assert again.digest() == packed(np.arange(3)).digest()
+    assert again.open().tolist() == [0, 1, 2]
+
+
+def _lay_and_sum(folder):
+    data = np.arange(200_000)
+    return int(laid(data, [folder]).open().sum())
+
+
+def test_many_processes_at_once(folders):
+    with get_context("spawn").Pool(4) as pool:
+        assert set(pool.map(_lay_and_sum, folders * 8)) == {199_999 * 100_000}
+
+
+def test_a_full_disk_falls_back_to_the_next_folder_and_then_to_memory(folders, tmp_path, caplog):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    other = tmp_path / "other" / "app"
+    parcel = packed(np.arange(3))
+    full = blocked / "app"
+    found = lay_down(parcel.digest(), lambda: parcel, [full, other])
+    assert found.path.parent == other
+    found = lay_down("name", lambda: packed(np.arange(3)), [full])
+    assert (found.file, found.open().tolist()) == (None, [0, 1, 2])
+    assert "no local folder has room for the data: each worker holds a copy" in caplog.text
+
+
+LIMITED = """
+import resource, signal, sys, pickle
+import numpy as np
+from pathlib import Path
+from sparksweep.search.node_data import lay_down, pack
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+parcel = pack(np.arange(100_000), pickle.dumps)
+found = lay_down("big", lambda: parcel, [Path(sys.argv[1])])
+print(found.file, found.open().sum(), sorted(path.name for path in Path(sys.argv[1]).iterdir()))
+"""
+
+
+def test_a_write_that_fails_half_way_leaves_nothing(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path / "app")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"None {99_999 * 50_000} ['big.lock']"
+
+
+def test_the_last_to_close_removes_the_file(folders):
+    first, second = laid(np.arange(3), folders), laid(np.arange(3), folders)
+    path = first.path
+    first.close()
+    assert path.exists()
+    kept = second.open()
+    second.close()
+    assert path.exists()  # it is still mapped
+    del kept
+    third = laid(np.arange(3), folders)
+    third.close()
+    assert not path.exists()
+
+
+def test_the_end_of_a_search_removes_the_file_although_it_is_mapped(folders):
+    file = laid(np.arange(3), folders)
+    remove(file.name, folders)
+    assert not folders[0].exists()
+    assert file.open().tolist() == [0, 1, 2]
+    assert laid(np.arange(3), folders).path.exists()
+
+
+HOLD = """
+import sys, time, pickle
+import numpy as np
+from pathlib import Path
+from sparksweep.search.node_data import lay_down, pack
+parcel = pack(np.arange(3), pickle.dumps)
+file = lay_down("held", lambda: parcel, [Path(sys.argv[1])])
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_left_is_swept_and_what_a_live_one_holds_is_not(folders):
+    crashed = folders[0].parent / "app-0"
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(crashed)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        sweep_abandoned(folders)
+        assert (crashed / "held.data").exists()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    sweep_abandoned(folders)
+    assert not crashed.exists()
+
+
+def test_executors_of_an_application_share_a_folder(monkeypatch):
+    monkeypatch.setenv("SPARK_LOCAL_DIRS", "/yarn/usercache/me/appcache/application_1/blockmgr-7")
+    (folder,) = node_folders("application_1")
+    assert folder == Path(f"/yarn/usercache/me/appcache/application_1/sparksweep-{os.getuid()}/application_1")
+    monkeypatch.setenv("SPARK_LOCAL_DIRS", "/a/spark-1/executor-2/blockmgr-3,/b/spark-1/executor-2/blockmgr-4")
+    assert [str(each).split("/sparksweep")[0] for each in node_folders("app")] == ["/a", "/b"]
+    assert str(node_folders("app", "/c")[0]).startswith("/c/sparksweep-")
+
+
+def test_the_arrays_are_nobodys_own_memory(folders):
+    if not Path("/proc/self/smaps_rollup").exists():
+        pytest.skip("needs Linux")
+    n_bytes = 64 << 20
+    parcel = packed(np.ones(n_bytes // 8))
+    name = parcel.digest()
+    kept = lay_down(name, lambda: parcel, folders)
+    with get_context("spawn").Pool(1) as pool:
+        assert pool.apply(_own_bytes, (name, folders)) < n_bytes / 4
+    assert kept.file is not None
+
+
+def _own_bytes(name, folders):
+    before = _anonymous_bytes()
+    data = lay_down(name, lambda: Parcel(b"", []), folders).open()
+    assert data.sum() == data.size
+    return _anonymous_bytes() - before
+
+
+def _anonymous_bytes():
+    status = Path("/proc/self/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("RssAnon:")]
+    return int(line.split()[1]) * 1024

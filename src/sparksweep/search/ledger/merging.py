@@ -56,7 +56,7 @@ def merge_segments(segments: Iterable[Segment]) -> LedgerContents:
     for segment in segments:
         n_segments += 1
         n_records += len(segment.records)
-        n_bytes += segment.size
+        n_bytes += len(segment.data)
         notes += segment.notes
         for rank, record in rank_records(segment):
             key = record["fit_key"]

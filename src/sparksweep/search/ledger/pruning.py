@@ -111,12 +111,12 @@ def _survey(store: Store, rule: PruneRule) -> tuple[PruneSummary, dict[str, Rank
     for segment in iterate_segments(store):
         n_segments += 1
         n_records += len(segment.records)
-        n_bytes += segment.size
+        n_bytes += len(segment.data)
         notes += segment.notes
         for (rank, record), line in zip(rank_records(segment), segment.lines, strict=True):
             key = record["fit_key"]
             if key not in best or best[key][0] < rank:
-                best[key] = (rank, len(line) + 1)
+                best[key] = (rank, len(line))
     dropped = Counter({SUPERSEDED: n_records - len(best)})
     size = 0
     for rank, length in best.values():
@@ -136,7 +136,7 @@ def _survey(store: Store, rule: PruneRule) -> tuple[PruneSummary, dict[str, Rank
 def _kept_lines(store: Store, rule: PruneRule, best: Mapping[str, Rank], old: dict[str, int]) -> Iterator[bytes]:
     """Yield the lines that stay; `old` gets each segment's name and checksum."""
     for segment in iterate_segments(store):
-        old[segment.name] = segment.crc
+        old[segment.name] = zlib.crc32(segment.data)
         for (rank, record), line in zip(rank_records(segment), segment.lines, strict=True):
             if rank >= best.get(record["fit_key"], rank) and not rule.reason(rank):
                 yield line
@@ -147,11 +147,11 @@ def _pieces(lines: Iterator[bytes]) -> Iterator[bytes]:
     piece: list[bytes] = []
     size = 0
     for line in lines:
-        if piece and size + len(line) + 1 > LARGEST:
+        if piece and size + len(line) > LARGEST:
             yield b"".join(piece)
             piece, size = [], 0
-        piece += (line, b"\n")
-        size += len(line) + 1
+        piece.append(line)
+        size += len(line)
     if piece:
         yield b"".join(piece)
 

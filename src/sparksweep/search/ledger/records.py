@@ -16,7 +16,7 @@ import json
 import math
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = ["STATUSES", "Record", "check_record", "decode_lines", "encode_record", "is_whole"]
@@ -29,7 +29,6 @@ RESERVED = {NON_FINITE, "crc"}
 NAN = struct.pack(">d", math.nan)
 SEAL = len(b',"crc":"01234567"}')
 YEAR_10000 = 253_402_300_800.0
-CHUNK = 500  # lines that are parsed in one go, which lets them share the text of their keys
 
 
 def check_record(record: Record) -> None:
@@ -81,12 +80,9 @@ def is_whole(line: bytes) -> bool:
     return line[-SEAL:] == b',"crc":"%08x"}' % zlib.crc32(line[:-SEAL])
 
 
-def decode_lines(lines: Sequence[bytes]) -> Iterator[dict[str, Any] | None]:
-    """Yield the record of each whole line, None where it is none that can be merged."""
-    for start in range(0, len(lines), CHUNK):
-        chunk = lines[start : start + CHUNK]
-        for record in _parse(chunk):
-            yield _restored(record)
+def decode_lines(lines: Sequence[bytes]) -> list[dict[str, Any] | None]:
+    """Return the record of each whole line, None where it is none that can be merged; they share the texts of keys."""
+    return [_restored(record) for record in _parse(lines)]
 
 
 def _json(record: Record) -> str:

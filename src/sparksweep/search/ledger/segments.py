@@ -7,10 +7,10 @@ import os
 import re
 import socket
 import uuid
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from itertools import islice
 from typing import Any
 
 from sparksweep.errors import StorageError
@@ -21,6 +21,7 @@ __all__ = ["SEGMENTS", "Segment", "iterate_segments", "new_series", "read_data",
 
 SEGMENTS = "segments"
 SUFFIX = ".jsonl"
+CHUNK = 500  # lines that are parsed in one go, which lets their records share the texts of their keys
 
 
 @dataclass(frozen=True)
@@ -31,24 +32,27 @@ class Segment:
     ----------
     name : str
         Its name in the folder of segments.
-    size : int
-        Bytes.
-    crc : int
-        CRC-32 of all of them, to know later whether it has grown.
-    lines : list of bytes
-        Those that can be merged, as they stand, without their line breaks.
+    data : bytes
+        All of it.
+    numbers : list of int
+        The lines in it, from 1, that hold `records`.
     records : list of dict
-        What `lines` hold.
+        What can be merged, in order.
     notes : list of str
         What was dropped and why, a line each.
     """
 
     name: str
-    size: int
-    crc: int
-    lines: list[bytes] = field(repr=False)
+    data: bytes = field(repr=False)
+    numbers: list[int] = field(repr=False)
     records: list[dict[str, Any]] = field(repr=False)
     notes: list[str]
+
+    @property
+    def lines(self) -> Iterator[bytes]:
+        """The lines of `records` as they stand, with their line breaks."""
+        wanted = set(self.numbers)
+        return (line for number, line in enumerate(io.BytesIO(self.data), 1) if number in wanted)
 
 
 def new_series() -> str:
@@ -93,18 +97,18 @@ def read_segment(store: Store, name: str) -> Segment | None:
     data = read_data(store, name)
     if data is None:
         return None
-    numbers, lines, damaged = [], [], []
-    for number, line in enumerate(io.BytesIO(data), 1):
-        if is_whole(line[:-1]) and line.endswith(b"\n"):
-            numbers.append(number)
-            lines.append(line[:-1])
-        elif line.endswith(b"\n"):
-            damaged.append(number)
-    found = list(decode_lines(lines))
-    damaged += [number for number, record in zip(numbers, found, strict=True) if record is None]
-    records = [record for record in found if record is not None]
-    lines = [line for line, record in zip(lines, found, strict=True) if record is not None]
-    return Segment(name, len(data), zlib.crc32(data), lines, records, list(_notes(name, sorted(damaged), data)))
+    numbers, records, damaged = [], [], []
+    lines = enumerate(io.BytesIO(data), 1)
+    while chunk := list(islice(lines, CHUNK)):
+        whole = [(number, line[:-1]) for number, line in chunk if line.endswith(b"\n") and is_whole(line[:-1])]
+        read = set()
+        for (number, _), record in zip(whole, decode_lines([line for _, line in whole]), strict=True):
+            if record is not None:
+                read.add(number)
+                numbers.append(number)
+                records.append(record)
+        damaged += [number for number, line in chunk if number not in read and line.endswith(b"\n")]
+    return Segment(name, data, numbers, records, list(_notes(name, damaged, data)))
 
 
 def read_data(store: Store, name: str) -> bytes | None:

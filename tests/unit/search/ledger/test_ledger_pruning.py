@@ -155,7 +155,7 @@ def test_pruning_is_refused_while_a_driver_of_this_machine_lives(filled):
         began = time.monotonic()
         with pytest.raises(UsageError, match=r"^\S+ is in use: sweep 01234567 is being run by process \d+ on [^\n]*$"):
             filled.prune()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10  # of the 30 s for which one far away may be silent
         assert filled.prune(dry_run=True).changes
     assert filled.read() == before
     assert filled.prune().changes

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -19,7 +21,7 @@ from sparksweep.storage import LocalStore
 
 
 def build_segment(name, records):
-    return Segment(name, 0, 0, [], [dict(record) for record in records], [])
+    return Segment(name, b"", [], [dict(record) for record in records], [])
 
 
 def test_no_folder_is_an_empty_ledger(ledger):
@@ -173,12 +175,21 @@ def test_a_sweep_of_15625_fits_is_read_quickly_and_leanly(ledger, segments, buil
             others = {"host": "worker-1", "estimator": "xgboost.XGBClassifier", "data": "d" * 64, "sweep_key": "e" * 64}
             record = build_record(f"{number:064x}", params=params, test_score=number / 7, fit_error=None, **others)
             file.write(encode_record(record))
-    began = time.perf_counter()
+    began = time.process_time()  # others may be using the machine too
     contents = ledger.read()
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     assert len(contents.records) == 15_625
     assert contents.n_bytes > 10_000_000
     assert seconds < 1.5
     one, two = list(contents.records.values())[:2]
     assert one["data"] is two["data"]
     assert next(iter(one)) is next(iter(two))
+
+
+def test_a_ledger_on_this_machine_needs_no_spark(ledger):
+    code = (
+        "import sys\nfrom sparksweep.search.ledger import open_ledger\n"
+        "with open_ledger(sys.argv[1]).lease('0a'): open_ledger(sys.argv[1]).read()\nprint('pyspark' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, ledger.uri], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

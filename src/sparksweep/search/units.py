@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 __all__ = ["Unit", "plan_families", "plan_tasks", "plan_units"]
 
@@ -31,9 +33,33 @@ class Unit:
     expected_cost: float
 
 
-def plan_families(candidates: Mapping[int, Mapping[str, Any]]) -> list[tuple[int, ...]]:
-    """Group candidates that one training can serve; so far each candidate stands alone."""
-    return [(candidate_id,) for candidate_id in candidates]
+def plan_families(
+    candidates: Mapping[int, Mapping[str, Any]], staged: Callable[[Mapping[str, Any]], str | None] = lambda params: None
+) -> list[tuple[int, ...]]:
+    """Group candidates that one training can serve: those that differ only in a staged parameter.
+
+    Parameters
+    ----------
+    candidates : mapping of int to mapping
+        Params by candidate id.
+    staged : callable
+        Gives the staged parameter of a candidate's params, or None where it has none; then it stands alone.
+
+    Returns
+    -------
+    list of tuple of int
+        In the order of their first candidates; inside a family by stage, equal stages in the order of candidates.
+    """
+    families: dict[Hashable, list[int]] = {}
+    stages: dict[int, int] = {}
+    for candidate_id, params in candidates.items():
+        name = staged(params)
+        key: Hashable = candidate_id
+        if name is not None and name in params:
+            stages[candidate_id] = params[name]
+            key = (name, _same_params({other: params[other] for other in sorted(params) if other != name}))
+        families.setdefault(key, []).append(candidate_id)
+    return [tuple(sorted(family, key=lambda each: stages.get(each, 0))) for family in families.values()]
 
 
 def plan_units(
@@ -67,3 +93,21 @@ def plan_tasks(units: Sequence[Unit]) -> list[tuple[Unit, ...]]:
     """
     ranked = sorted(units, key=lambda unit: (-unit.expected_cost, unit.unit_id))
     return [(unit,) for unit in ranked]
+
+
+def _same_params(value: Any) -> Hashable:
+    """Return what two values share only if a fit cannot tell them apart.
+
+    Numbers of two types differ, since 1, 1.0 and True mean different things to many an estimator, and so do 0.0 and
+    -0.0; NaN is NaN. Objects are the same if they are one object, as those of one grid are; equal ones may differ in
+    what their ``__eq__`` does not look at.
+    """
+    if isinstance(value, np.generic) and not value.dtype.hasobject:
+        return (type(value), str(value.dtype), value.tobytes())
+    if type(value) in (bool, int, float, complex, str, bytes, type(None)):
+        return (type(value), repr(value))
+    if type(value) in (list, tuple):
+        return (type(value), tuple(_same_params(item) for item in value))
+    if type(value) is dict:
+        return (dict, tuple((_same_params(key), _same_params(item)) for key, item in value.items()))
+    return ("object", id(value))

@@ -54,6 +54,7 @@ setup(
             "build>=1.2",
             "hypothesis>=6.100",
             "import-linter>=2.1",
+            "lightgbm>=4",
             "lxml>=5",
             "mypy>=1.11",
             "packaging>=23",

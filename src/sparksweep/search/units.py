@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 __all__ = ["TASK_SECONDS", "Unit", "plan_families", "plan_tasks", "plan_units"]
 
@@ -36,9 +38,33 @@ class Unit:
     expected_cost: float
 
 
-def plan_families(candidates: Mapping[int, Mapping[str, Any]], staged: Any = None) -> list[tuple[int, ...]]:
-    """Group candidates that one training can serve; so far each candidate stands alone."""
-    return [(candidate_id,) for candidate_id in candidates]
+def plan_families(
+    candidates: Mapping[int, Mapping[str, Any]], staged: Callable[[Mapping[str, Any]], str | None] = lambda params: None
+) -> list[tuple[int, ...]]:
+    """Group candidates that one training can serve: those that differ only in a staged parameter.
+
+    Parameters
+    ----------
+    candidates : mapping of int to mapping
+        Params by candidate id.
+    staged : callable
+        Gives the staged parameter of a candidate's params, or None where it has none; then it stands alone.
+
+    Returns
+    -------
+    list of tuple of int
+        In the order of their first candidates; inside a family by stage, equal stages in the order of candidates.
+    """
+    families: dict[Hashable, list[int]] = {}
+    stages: dict[int, int] = {}
+    for candidate_id, params in candidates.items():
+        name = staged(params)
+        key: Hashable = candidate_id
+        if name is not None and name in params:
+            stages[candidate_id] = params[name]
+            key = (name, _same_params({other: params[other] for other in sorted(params) if other != name}))
+        families.setdefault(key, []).append(candidate_id)
+    return [tuple(sorted(family, key=lambda each: stages.get(each, 0))) for family in families.values()]
 
 
 def plan_units(

@@ -14,9 +14,11 @@ __all__ = [
     "anything",
     "either",
     "is_boolean",
+    "is_false",
     "is_integer",
     "is_nothing",
     "is_number",
+    "is_zero",
     "one_of",
     "optional",
 ]
@@ -73,6 +75,16 @@ def is_nothing(value: Any) -> bool:
 def is_boolean(value: Any) -> bool:
     """Allow True and False."""
     return isinstance(value, bool)
+
+
+def is_false(value: Any) -> bool:
+    """Allow False."""
+    return value is False
+
+
+def is_zero(value: Any) -> bool:
+    """Allow 0 and False."""
+    return isinstance(value, int) and value == 0
 
 
 def is_integer(value: Any) -> bool:

@@ -13,7 +13,9 @@ from sparksweep.search.staging.adapter import Adapter, Stage
 __all__ = ["fit_stages", "staged_parameter"]
 
 # By the package that the estimator's class comes from: the adapters, which import that package.
-ADAPTERS: dict[str, tuple[str, ...]] = {
+ADAPTERS = {
+    "lightgbm": ("lightgbm",),
+    "sklearn.ensemble": ("adaboost", "forest", "gradient_boosting", "hist_gradient_boosting"),
     "xgboost": ("xgboost",),
 }
 
@@ -83,12 +85,10 @@ def fit_stages(estimator: Any, stages: Sequence[int], train: Callable[..., None]
 
 
 def _adapter(estimator: Any) -> Adapter | None:
-    package = type(estimator).__module__.partition(".")[0]
-    for name in ADAPTERS.get(package, ()):
-        adapter: Adapter = import_module(f"sparksweep.search.staging.{name}").ADAPTER
-        if type(estimator) in adapter.params:
-            return adapter
-    return None
+    module = f"{type(estimator).__module__}."
+    names = [name for package, names in ADAPTERS.items() if module.startswith(f"{package}.") for name in names]
+    adapters: list[Adapter] = [import_module(f"sparksweep.search.staging.{name}").ADAPTER for name in names]
+    return next((adapter for adapter in adapters if type(estimator) in adapter.params), None)
 
 
 def _has_several_outputs(y: Any) -> bool:

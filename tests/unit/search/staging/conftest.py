@@ -8,6 +8,14 @@ from scipy.sparse import csr_matrix
 from sklearn.base import clone
 
 from sparksweep.search.staging import fit_stages, staged_parameter
+from sparksweep.search.threads import limited_pools
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Bitwise equal is said of one thread; and OpenMP's threads wait for each other at full speed."""
+    with limited_pools(1):
+        yield
 
 
 class Comparison:

@@ -288,6 +288,16 @@ def test_unknown_experiment(command, tmp_path, nothing_left):
     nothing_left()
 
 
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [("/proc/self/mem", "Input/output error; check the disk"), ("x" * 300, "File name too long; use shorter names")],
+)
+def test_experiment_that_cannot_be_read(command, tmp_path, nothing_left, path, why):
+    line = command("sweep", path, "--workspace", tmp_path / "workspace").failed(1)
+    assert line == f"cannot read {path}: {why}"
+    nothing_left()
+
+
 def test_experiment_that_is_no_yaml(command, tmp_path, nothing_left):
     path = tmp_path / "mine.yaml"
     path.write_text("search: [\n")

@@ -71,6 +71,12 @@ def _file_name(value: str) -> str:
     return value
 
 
+def _refuse_doubled(names: list[str]) -> None:
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ValueError(f"{', '.join(doubled)} given more than once")
+
+
 class FeatureSettings(_Section):
     """Which feature sets make the matrix.
 
@@ -91,9 +97,7 @@ class FeatureSettings(_Section):
     @field_validator("sets")
     @classmethod
     def _each_once(cls, sets: list[str]) -> list[str]:
-        doubled = sorted({name for name in sets if sets.count(name) > 1})
-        if doubled:
-            raise ValueError(f"{', '.join(doubled)} given more than once")
+        _refuse_doubled(sets)
         return sets
 
 
@@ -165,6 +169,15 @@ class SearchSettings(_Section):
         if empty:
             raise ValueError(f"{', '.join(empty)}: an empty list makes no candidate")
         return grid
+
+    @field_validator("scoring")
+    @classmethod
+    def _scorers_differ(cls, scoring: Any) -> Any:
+        if isinstance(scoring, list):
+            if not scoring:
+                raise ValueError("names no scorer")
+            _refuse_doubled(scoring)
+        return scoring
 
     @field_validator("cv")
     @classmethod

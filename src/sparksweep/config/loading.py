@@ -140,10 +140,11 @@ def _each_once(errors: Iterable[Any]) -> list[Any]:
 
 
 ALLOWED = {
+    "params": "a mapping of parameter names to values",
     "param_grid": "a mapping of parameter names to lists of values, or a list of such mappings",
     "cv": "a number of folds, 'folds', or a mapping {splitter: dotted name, its arguments}",
     "refit": "true, false or the name of a scorer",
-    "error_score": "'raise' or a number",
+    "error_score": "'raise' or a number (.nan is YAML's NaN)",
     "scoring": "the name of a scorer or a list of them",
 }
 

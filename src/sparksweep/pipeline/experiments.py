@@ -11,6 +11,7 @@ from sparksweep.config.loading import nearest
 from sparksweep.errors import UsageError
 from sparksweep.search.settings import search_problems
 from sparksweep.storage import open_store
+from sparksweep.storage.failures import os_failures
 from sparksweep.talkingdata import FEATURE_SETS
 
 __all__ = ["read_experiment", "shipped_experiments"]
@@ -51,9 +52,10 @@ def _read(name: str) -> tuple[str, str]:
     if "://" in name:
         folder, _, file = name.rpartition("/")
         return _decode(open_store(folder).read_bytes(file), name), name
-    path = Path(name)
-    if path.is_file():
-        return _decode(path.read_bytes(), name), name
+    with os_failures("read", name):
+        path = Path(name)
+        if path.is_file():
+            return _decode(path.read_bytes(), name), name
     known = shipped_experiments()
     if name in known:
         return (_shipped() / f"{name}.yaml").read_text(encoding="utf-8"), name

@@ -119,6 +119,25 @@ def test_second_start_on_a_workspace_does_nothing(project, form):
     assert len((project / "calls.txt").read_text().splitlines()) == 1
 
 
+@pytest.mark.usefixtures("first")
+@pytest.mark.parametrize("path", ["/data/ws/", "/data//ws", "file:///data/ws", "../../../../../../../../../data/./ws"])
+def test_other_ways_to_write_a_path_are_the_same_workspace(project, path):
+    assert run(project, f"sweep demo --workspace {path}").returncode == 75
+    assert len((project / "calls.txt").read_text().splitlines()) == 1
+
+
+def test_relative_workspace_is_one_in_the_project(project):
+    run(project, "sweep demo --workspace ws")
+    run(project, f"sweep demo --workspace {project}/ws")
+    assert len({log.name.split(".2")[0] for log in logs(project)}) == 1
+
+
+def test_slashes_after_a_uri_do_not_matter(project):
+    run(project, "sweep demo --workspace hdfs:///sweeps/")
+    run(project, "sweep demo --workspace hdfs:///sweeps")
+    assert {log.name.split(".2")[0] for log in logs(project)} == {"hdfs____sweeps"}
+
+
 def test_other_workspace_is_free_meanwhile(project, first):
     (project / "hold").unlink()
     assert run(project, "sweep demo --workspace /data/other").returncode == 0
@@ -170,6 +189,16 @@ def test_nothing_installed_yet(project):
     assert ended.stderr == (
         f"sparksweep: nothing is installed in {project}/.venv yet; call {project}/scripts/run once by hand\n"
     )
+
+
+def test_no_flock(project):
+    tools = project.parent / "tools"
+    tools.mkdir()
+    for name in ("bash", "dirname", "mkdir", "tr"):
+        (tools / name).symlink_to(shutil.which(name))
+    ended = cron(project, f"{tools}/bash {project}/deploy/cron/run sweep demo -w /data/ws", PATH=str(tools))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("sparksweep: there is no flock command")
 
 
 def test_logs_that_cannot_be_written(project):

@@ -121,3 +121,21 @@ def plan_tasks(units: Sequence[Unit], seconds: Callable[[float], float], slots: 
         task.append(unit)
         held += takes
     return [*tasks, tuple(task)] if task else tasks
+
+
+def _same_params(value: Any) -> Hashable:
+    """Return what two values share only if a fit cannot tell them apart.
+
+    Numbers of two types differ, since 1, 1.0 and True mean different things to many an estimator, and so do 0.0 and
+    -0.0; NaN is NaN. Objects are the same if they are one object, as those of one grid are; equal ones may differ in
+    what their ``__eq__`` does not look at.
+    """
+    if isinstance(value, np.generic) and not value.dtype.hasobject:
+        return (type(value), str(value.dtype), value.tobytes())
+    if type(value) in (bool, int, float, complex, str, bytes, type(None)):
+        return (type(value), repr(value))
+    if type(value) in (list, tuple):
+        return (type(value), tuple(_same_params(item) for item in value))
+    if type(value) is dict:
+        return (dict, tuple((_same_params(key), _same_params(item)) for key, item in value.items()))
+    return ("object", id(value))

@@ -74,6 +74,8 @@ class MemberStream(io.RawIOBase):
     ----------
     n_quotes : int
         Double quotes in what was read.
+    n_x : int
+        Letters x, small and large, in what was read.
     """
 
     def __init__(self, stream: IO[bytes], uri: str) -> None:
@@ -81,6 +83,7 @@ class MemberStream(io.RawIOBase):
         self._stream = stream
         self._uri = uri
         self.n_quotes = 0
+        self.n_x = 0
 
     def readable(self) -> bool:
         """Return True."""
@@ -93,6 +96,7 @@ class MemberStream(io.RawIOBase):
         except _DAMAGE as error:
             raise _damaged(self._uri, error) from error
         self.n_quotes += data.count(b'"')
+        self.n_x += data.count(b"x") + data.count(b"X")
         return data
 
     def readinto(self, buffer: Any) -> int:

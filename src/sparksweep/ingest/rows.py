@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 
 from sparksweep.errors import DataError
 from sparksweep.ingest.archive import open_member
-from sparksweep.ingest.diagnosis import TIMESTAMP_LENGTH, check_quotes, explain_failure
+from sparksweep.ingest.diagnosis import TIMESTAMP_LENGTH, check_rows, explain_failure, without_rows
 from sparksweep.ingest.schema import ARROW_TYPES, TableSchema
 
 __all__ = ["read_rows"]
@@ -54,7 +54,7 @@ def read_rows(uri: str, schema: TableSchema) -> Iterator[pa.RecordBatch]:
     except (pa.ArrowException, _Unfit) as error:
         raise explain_failure(uri, schema, n_rows, str(error)) from error
     if n_rows == 0:
-        raise DataError(f"{uri}: {schema.member} has a header and no row; the table cannot be empty")
+        raise DataError(f"{uri}: {without_rows(schema)}")
 
 
 class _Unfit(Exception):
@@ -68,23 +68,27 @@ def _parsed(uri: str, schema: TableSchema) -> Iterator[pa.RecordBatch]:
         for batch in reader:
             if batch.num_rows:
                 yield _typed(batch, schema)
-        if stream.n_quotes % 2:
-            # Of a quote that is never closed the fast reader says nothing: it takes the rest of the file for one text.
-            check_quotes(uri, schema)
+        if stream.n_x or (stream.n_quotes and _has_text(schema)):
+            # Of a quote that is not closed the fast reader says nothing, it takes the lines up to the next one for one
+            # text; and 0x10 is a whole number to it.
+            check_rows(uri, schema)
 
 
 def _open_csv(stream: io.RawIOBase, schema: TableSchema) -> pa_csv.CSVStreamingReader:
-    has_text = any(column.type == "string" for column in schema.columns)
     return pa_csv.open_csv(
         stream,
         read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
-        parse_options=pa_csv.ParseOptions(newlines_in_values=has_text),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=_has_text(schema)),
         convert_options=pa_csv.ConvertOptions(
             column_types={column.name: _parsed_type(ARROW_TYPES[column.type]) for column in schema.columns},
             null_values=[""],
             strings_can_be_null=False,
         ),
     )
+
+
+def _has_text(schema: TableSchema) -> bool:
+    return any(column.type == "string" for column in schema.columns)
 
 
 def _parsed_type(kind: pa.DataType) -> pa.DataType:

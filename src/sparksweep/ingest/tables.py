@@ -10,6 +10,7 @@ ends its rows there and says what it saw through an accumulator, from which the 
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -35,6 +36,9 @@ from sparksweep.storage import Store
 __all__ = ["ingest_tables", "read_tables", "source_fingerprint"]
 
 log = logging.getLogger(__name__)
+
+TASK_END_SECONDS = 10.0  # how long a cancelled task may take to end; Spark kills its worker after 2
+TASK_END_INTERVAL = 0.05
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,12 @@ def _write_all(
 
     with ThreadPoolExecutor(max_workers=len(schemas), thread_name_prefix="ingest") as pool:
         writes = [pool.submit(write, schema) for schema in schemas]
-        _wait(writes, lambda: spark.sparkContext.cancelJobGroup(group))
+        try:
+            _wait(writes, lambda: spark.sparkContext.cancelJobGroup(group))
+        except BaseException:
+            wait(writes)
+            _wait_for_tasks(spark, group)
+            raise
     return {schema.name: each.result() for schema, each in zip(schemas, writes, strict=True)}
 
 
@@ -208,6 +217,18 @@ def _wait(writes: Sequence[Future[Outcome]], cancel: Callable[[], None]) -> None
             each.cancel()
         cancel()
         failed[0].result()
+
+
+def _wait_for_tasks(spark: SparkSession, group: str) -> None:
+    """Wait for the tasks of jobs that have ended: for a moment they write on, into a folder that is about to go."""
+    tracker = spark.sparkContext.statusTracker()
+    end = time.monotonic() + TASK_END_SECONDS
+    while time.monotonic() < end:
+        jobs = [tracker.getJobInfo(job_id) for job_id in tracker.getJobIdsForGroup(group)]
+        stages = [tracker.getStageInfo(stage_id) for job in jobs if job is not None for stage_id in job.stageIds]
+        if not any(stage is not None and stage.numActiveTasks for stage in stages):
+            return
+        time.sleep(TASK_END_INTERVAL)
 
 
 def _archive_df(spark: SparkSession, uri: str, schema: TableSchema, collected: Outcomes) -> DataFrame:

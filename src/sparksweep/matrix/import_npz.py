@@ -89,7 +89,7 @@ def _read_x(path: Path, content: Any) -> csr_matrix | NDArray[Any]:
     sparse = "format" in content.files
     if not sparse and "X" not in content.files:
         raise DataError(f"{path} holds no X, only {', '.join(content.files)}{nearest('X', content.files)}")
-    X = csr_matrix(load_npz(path)) if sparse else content["X"]
+    X = csr_matrix(_checked(load_npz(path))) if sparse else content["X"]
     if X.dtype.kind not in "biuf":
         raise DataError(f"X in {path} is {X.dtype}, must be numbers")
     if X.ndim != 2:
@@ -97,6 +97,13 @@ def _read_x(path: Path, content: Any) -> csr_matrix | NDArray[Any]:
     if X.shape[1] == 0:
         raise DataError(f"X in {path} has no columns: there is nothing to learn from")
     return X.astype(feature_dtype([X.dtype]), copy=False)
+
+
+def _checked(X: Any) -> Any:
+    """Refuse row starts and column numbers that lead out of the arrays: scipy's loops follow them unchecked."""
+    if X.format in ("csr", "csc", "bsr"):
+        X.check_format(full_check=True)
+    return X
 
 
 def _read_target(path: Path, content: Any, target: str | None) -> tuple[NDArray[Any], str]:

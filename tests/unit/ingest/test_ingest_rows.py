@@ -109,6 +109,10 @@ def test_carriage_returns_byte_order_mark_and_missing_last_newline(make_zip):
             "data line 3, column device_id: '9223372036854775808' does not fit in 64 bits (int64)",
         ),
         ("1,1e3,2016-05-01 00:55:25,1,g", "data line 3, column device_id: '1e3' is not a whole number (int64)"),
+        ("1,0x10,2016-05-01 00:55:25,1,g", "data line 3, column device_id: '0x10' is not a whole number (int64)"),
+        ("0XA,7,2016-05-01 00:55:25,1,g", "data line 3, column event_id: '0XA' is not a whole number (int32)"),
+        ("1,٣,2016-05-01 00:55:25,1,g", "data line 3, column device_id: '٣' is not a whole number (int64)"),
+        ("1,7,2016-05-01 00:55:25,1_0,g", "data line 3, column longitude: '1_0' is not a number (float64)"),
         ("1,,2016-05-01 00:55:25,1,g", "data line 3, column device_id: '' is empty; every row needs a value (int64)"),
         ("1,7,,1,g", "data line 3, column timestamp: '' is empty; every row needs a value (timestamp)"),
         ("1,7,2016-05-01,1,g", "data line 3, column timestamp: '2016-05-01' is not a time of the form YYYY-MM-DD"),
@@ -145,6 +149,26 @@ def test_text_that_is_not_utf_8(make_zip):
 def test_quote_that_is_never_closed(make_zip, n_rows_after):
     text = HEADER + GOOD + GOOD.replace("game", '"game') + GOOD * n_rows_after
     assert problem(make_zip(text=text)).startswith("data line 2: a quoted text does not end (")
+
+
+def test_two_quotes_that_are_never_closed(make_zip):
+    """The first would end where the second begins, and the lines between would be one text."""
+    opened = GOOD.replace("game", '"game')
+    assert problem(make_zip(text=HEADER + GOOD + opened + GOOD + opened + GOOD)).startswith(
+        "data line 2: a quoted text does not end ("
+    )
+
+
+def test_x_in_a_text_is_fine(make_zip):
+    rows = read(make_zip(text=HEADER + GOOD.replace("game", "Nexus 0x10") + GOOD))
+    assert [row["category"] for row in rows] == ["Nexus 0x10", "game"]
+
+
+def test_hexadecimal_number_in_a_table_without_texts(make_zip):
+    ids = TableSchema("ids", (Column("id", "int64"),))
+    assert problem(make_zip("ids", "id\n7\n0x1f\n8\n"), ids) == (
+        "data line 2, column id: '0x1f' is not a whole number (int64)"
+    )
 
 
 def test_odd_number_of_quotes_inside_texts_is_fine(make_zip):
@@ -184,8 +208,11 @@ def test_no_header(make_zip):
     )
 
 
-def test_header_only(make_zip):
-    assert problem(make_zip(text=HEADER)) == "events.csv has a header and no row; the table cannot be empty"
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_header_only(make_zip, end):
+    assert (
+        problem(make_zip(text=HEADER.rstrip() + end)) == "events.csv has a header and no row; the table cannot be empty"
+    )
 
 
 def test_damage_is_named_before_what_it_does_to_the_rows(make_zip):

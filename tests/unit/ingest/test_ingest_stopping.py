@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future
 
 import pytest
 
 from sparksweep.errors import DataError
-from sparksweep.ingest import tables
+from sparksweep.ingest import Column, TableSchema, tables
 
 
 @pytest.fixture
@@ -39,3 +40,78 @@ def test_all_written_cancels_nothing(cancelled):
     written.set_result(None)
     tables._wait([written], lambda: cancelled.append("jobs"))
     assert not cancelled
+
+
+class Stage:
+    def __init__(self, active):
+        self.numActiveTasks = active
+
+
+class Job:
+    stageIds = (3,)
+
+
+class Context:
+    """As much of a SparkContext as writing needs; its one stage has fewer active tasks at each look."""
+
+    def __init__(self, active):
+        self.active = list(active)
+        self.cancelled = []
+
+    def accumulator(self, value, _):
+        return type("Accumulator", (), {"value": value})()
+
+    def setJobGroup(self, *_, **__):
+        pass
+
+    def cancelJobGroup(self, group):
+        self.cancelled.append(group)
+
+    def statusTracker(self):
+        return self
+
+    def getJobIdsForGroup(self, group):
+        assert [group] == self.cancelled
+        return [1, 2]
+
+    def getJobInfo(self, job_id):
+        return Job if job_id == 1 else None
+
+    def getStageInfo(self, _):
+        return Stage(self.active.pop(0) if len(self.active) > 1 else self.active[0])
+
+
+@pytest.fixture
+def write(monkeypatch):
+    """Return a function that writes two tables, of which the first fails and the second ends when it is cancelled."""
+
+    def run(context):
+        def write_parquet(table_df, store, path):
+            if "bad" in path:
+                raise DataError("bad row")
+            while not context.cancelled:
+                time.sleep(0.001)
+            raise DataError("cancelled")
+
+        monkeypatch.setattr(tables, "_archive_df", lambda *_: None)
+        monkeypatch.setattr(tables, "write_parquet", write_parquet)
+        schemas = [TableSchema(name, (Column("id", "int64"),)) for name in ("bad", "other")]
+        spark = type("Session", (), {"sparkContext": context})()
+        tables._write_all(spark, {"bad": "", "other": ""}, schemas, None, "tables/.ingest", print)
+
+    return run
+
+
+def test_a_failure_is_told_when_the_cancelled_tasks_have_ended(write, monkeypatch):
+    """What they still write would come back into the scratch folder that is about to go."""
+    monkeypatch.setattr(tables, "TASK_END_INTERVAL", 0.001)
+    context = Context([2, 1, 1, 0])
+    with pytest.raises(DataError, match="bad row"):
+        write(context)
+    assert context.active == [0]
+
+
+def test_a_task_that_does_not_end_is_not_waited_for_without_end(write, monkeypatch):
+    monkeypatch.setattr(tables, "TASK_END_SECONDS", 0.05)
+    with pytest.raises(DataError, match="bad row"):
+        write(Context([1]))

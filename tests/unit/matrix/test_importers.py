@@ -151,6 +151,20 @@ def test_npz_whose_rows_hold_something_else(tmp_path, name, values, message):
     one_line(error)
 
 
+@pytest.mark.parametrize("form", ["csr", "csc", "bsr"])
+@pytest.mark.parametrize(
+    ("name", "place", "value"), [("indices", 1, 99), ("indices", 1, -1), ("indptr", 1, 1000), ("indptr", 2, 0)]
+)
+def test_npz_whose_row_starts_or_columns_lead_out_of_the_arrays(tmp_path, form, name, place, value):
+    X = sp.bsr_matrix(np.ones((6, 6)), blocksize=(2, 2)).asformat(form)
+    getattr(X, name)[place] = value
+    sp.save_npz(tmp_path / "x.npz", X)
+    with pytest.raises(DataError, match=r"x\.npz cannot be read: ") as error:
+        import_npz(tmp_path / "x.npz", tmp_path / "out")
+    one_line(error)
+    assert not (tmp_path / "out").exists()
+
+
 def test_npz_without_columns(tmp_path):
     path = saved(tmp_path / "x.npz", X=np.zeros((3, 0)), y=[0, 1, 0])
     with pytest.raises(DataError, match=r"X in .*x\.npz has no columns: there is nothing to learn from"):

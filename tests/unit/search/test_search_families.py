@@ -91,3 +91,9 @@ def test_objects_are_the_same_only_if_they_are_one(make):
 def test_the_order_of_a_dict_among_the_values_counts():
     candidates = {0: {"n": 1, "o": {"a": 1, "b": 2}}, 1: {"n": 2, "o": {"b": 2, "a": 1}}}
     assert plan_families(candidates, by_n) == [(0,), (1,)]
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, True), (1, 1.0), (0.0, -0.0), (1, "1"), ([1], (1,)), (1, np.int64(1))])
+def test_equal_values_of_two_kinds_are_two_families(one, other):
+    assert plan_families({0: {"n": 1, "o": one}, 1: {"n": 2, "o": other}}, by_n) == [(0,), (1,)]
+    assert plan_families({0: {"n": 1, "o": one}, 1: {"n": 2, "o": one}}, by_n) == [(0, 1)]

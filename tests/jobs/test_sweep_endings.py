@@ -137,7 +137,7 @@ def test_ctrl_c_in_the_middle_of_a_sweep(
     assert "Traceback" not in err
     facts = load_run(str(run)).facts
     assert facts["status"] == "interrupted"
-    assert facts["reason"] == "stopped by the user or the scheduler"
+    assert facts["reason"] == "stopped by the user or the scheduler; the same command goes on where it stopped"
     assert not (run / "results.parquet").exists()
     assert leftovers(copied.workspace) == []
     _, alive = psutil.wait_procs(started, timeout=30)

@@ -121,7 +121,9 @@ def test_each_job_does_its_own_stage_only(submitted):
     assert "ingest" not in said["features"]
     assert "features:" not in said["sweep"]
     assert f"sweep: run {submitted.run.name}\n" in said["sweep"]
-    assert re.search(r"^12 of 12 fits done, best -\d\.\d{5}$", said["sweep"], re.MULTILINE)
+    assert re.search(
+        r"^12 of 12 fits done, best -\d\.\d{5} \(candidate \d\), [\d.e+]+ rounds/s$", said["sweep"], re.MULTILINE
+    )
     assert "sweep:" not in said["predict"]
     assert f"predict: 224 rows with the model of run {submitted.run.name}\n" in said["predict"]
 

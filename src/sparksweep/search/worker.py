@@ -186,9 +186,7 @@ class _Host:
     def __init__(self, cargo: Cargo) -> None:
         self.terms = cargo.terms
         self._payload: bytes = cargo.work.value
-        folders = node_folders(cargo.terms.owner)
-        sweep_abandoned(folders)
-        self._data: NodeFile = lay_down(cargo.terms.data, partial(_parcel, cargo.data), folders)
+        self._data = _data_for(cargo)
         self._process: FitProcess | None = None
         self._serve: Serve | None = None
 
@@ -196,7 +194,6 @@ class _Host:
         if self._process is not None:
             self._process.close()
         self._serve = None
-        self._data.close()
 
     def evaluate(self, unit: Unit) -> list[Fit]:
         """Return the fits of a unit; those that its process did not live to tell are failures."""
@@ -279,13 +276,32 @@ def _prepare(data_file: NodeFile, payload: bytes) -> Serve:
     return serve
 
 
+_data: NodeFile | None = None
+
+
+def _data_for(cargo: Cargo) -> NodeFile:
+    """Return the data of a search, held from here until that of another search is wanted.
+
+    Held means that it can be mapped again even if its file was removed; the broadcast's own copy is gone by then.
+    """
+    global _data
+    if _data is None or _data.name != cargo.terms.data:
+        if _data is not None:
+            _data.close()
+        _data = None
+        folders = node_folders(cargo.terms.owner)
+        sweep_abandoned(folders)
+        _data = lay_down(cargo.terms.data, partial(_parcel, cargo.data), folders)
+    return _data
+
+
 _host: _Host | None = None
 
 
 def _host_for(cargo: Cargo) -> _Host:
     """Return the host of a search, kept from task to task; that of an earlier search ends here."""
     global _host
-    if _host is None or (_host.terms.work, _host.terms.data) != (cargo.terms.work, cargo.terms.data):
+    if _host is None or _host.terms.work != cargo.terms.work:
         if _host is not None:
             _host.close()
         _host = None

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
 import threading
 import time
 import warnings
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
@@ -18,12 +22,13 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
+from xgboost import XGBClassifier
 
 from sparksweep import GridSearchCV, RandomizedSearchCV
 from sparksweep.errors import SearchError, SessionError
 from sparksweep.search import sessions
-from sparksweep.search.execution import task_frame
 from sparksweep.search.sessions import choose_session
+from sparksweep.search.spark_jobs import task_frame
 
 pytestmark = pytest.mark.spark
 
@@ -38,13 +43,28 @@ def logistic():
 class Behaving(ClassifierMixin, BaseEstimator):
     """Does what `deed` says when it is trained; defined here, so that workers do not have its module."""
 
-    def __init__(self, deed=None):
+    def __init__(self, deed=None, mark=None):
         self.deed = deed
+        self.mark = mark
 
     def fit(self, X, y):
         self.classes_ = np.unique(y)
         if self.deed == "die":
             os._exit(1)
+        if self.deed == "sleep a little":
+            time.sleep(0.5)
+        if self.deed == "grow":
+            kept = []
+            while True:
+                kept.append(np.ones(1 << 20))
+                time.sleep(0.005)
+        if self.deed == "kill worker" or (self.deed == "kill worker once" and not os.path.exists(self.mark)):
+            Path(self.mark).touch()
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
+        if self.deed == "fork":
+            with open(self.mark, "a") as file:
+                file.write(f"{subprocess.Popen(['sleep', '60']).pid} ")
         if self.deed == "sleep":
             time.sleep(60)
         if self.deed == "fail":
@@ -55,23 +75,26 @@ class Behaving(ClassifierMixin, BaseEstimator):
         return np.full(len(X), self.classes_[0])
 
 
-@pytest.mark.parametrize("n_fits", [1, 7, 40])
-def test_every_fit_is_a_task_of_its_own(spark, n_fits):
-    frame = task_frame(spark, n_fits)
-    assert [len(rows) for rows in frame.rdd.glom().collect()] == [1] * n_fits
-    counts = []
+@pytest.mark.parametrize("n_tasks", [1, 7, 40])
+def test_every_task_is_a_partition_of_its_own(spark, n_tasks):
+    frame = task_frame(spark, n_tasks)
+    assert [len(rows) for rows in frame.rdd.glom().collect()] == [1] * n_tasks
+
+
+def test_small_fits_share_tasks_and_each_is_trained_once(spark, ledger_records):
+    jobs = []
     search = GridSearchCV(
-        DummyClassifier(), {"random_state": list(range(n_fits))}, cv=[([0, 60], [1, 61])], refit=False
+        DummyClassifier(),
+        {"random_state": list(range(300))},
+        cv=[([0, 60], [1, 61])],
+        refit=False,
+        ledger=ledger_records.folder,
     )
-    search.on_progress = lambda *_: counts.append(_tasks_of_active_stages(spark))
+    search.on_progress = lambda now: jobs.append(spark.sparkContext.statusTracker().getActiveStageIds())
     search.fit(X, Y)
-    assert search.grid_.num_rows == search.fits_.num_rows == n_fits
-    assert {count for count in counts if count} <= {n_fits}
-
-
-def _tasks_of_active_stages(spark):
-    tracker = spark.sparkContext.statusTracker()
-    return sum(tracker.getStageInfo(stage).numTasks for stage in tracker.getActiveStageIds())
+    assert search.grid_.num_rows == search.fits_.num_rows == 300
+    assert len(ledger_records.all()) == 300
+    assert len(jobs) < 150  # an arrival a task, and far fewer tasks than fits
 
 
 def test_nothing_is_left_on_spark(spark):
@@ -86,7 +109,7 @@ def test_nothing_is_left_on_spark(spark):
 def test_grid_and_fits_are_tables(spark):
     search = GridSearchCV(RandomForestClassifier(random_state=0), {"n_estimators": [2, 5]}, cv=2).fit(X, Y)
     grid, fits = search.grid_.to_pylist(), search.fits_.to_pylist()
-    assert [row["candidate_id"] for row in grid] == [1, 1, 0, 0]  # the longest first
+    assert [(row["candidate_id"], row["unit_id"]) for row in grid] == [(0, 0), (1, 0), (0, 1), (1, 1)]  # one family
     assert [(row["candidate_id"], row["split_id"]) for row in fits[:4]] == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert (fits[4]["candidate_id"], fits[4]["split_id"], fits[4]["status"]) == (search.best_index_, None, "complete")
     assert fits[0]["test_score"] == search.cv_results_["split0_test_score"][0]
@@ -99,13 +122,16 @@ def test_grid_and_fits_are_tables(spark):
 def test_progress_reaches_the_driver_as_fits_finish(spark):
     told = []
     search = GridSearchCV(Behaving(), {"deed": [None, "fail"]}, cv=2, refit=False)
-    search.on_progress = lambda *counts: told.append((threading.current_thread() is threading.main_thread(), *counts))
+    search.on_progress = lambda now: told.append((threading.current_thread() is threading.main_thread(), now))
     with pytest.warns(FitFailedWarning, match="2 fits failed out of a total of 4"):
         search.fit(X, Y)
-    assert [done for _, done, *_ in told] == [1, 2, 3, 4]
-    assert all(main for main, *_ in told)
-    assert told[-1][2:4] == (2, 4)
-    assert told[-1][4] == pytest.approx(1 / 3)
+    done = [now.done for _, now in told]
+    assert done == sorted(done)
+    assert done[-1] == 4
+    assert all(main for main, _ in told)
+    last = told[-1][1]
+    assert (last.failed, last.total, last.best_candidate) == (2, 4, 0)
+    assert last.best_score == pytest.approx(1 / 3)
 
 
 def test_an_interrupt_cancels_the_job_and_the_session_goes_on(spark):
@@ -127,11 +153,99 @@ def test_an_error_of_ones_own_in_progress_is_raised(spark):
         search.fit(X, Y)
 
 
-def test_a_dead_worker_is_told_with_its_candidate(spark):
-    with pytest.raises(
-        SearchError, match=r'^candidate 0 \{"deed": "die"\} on split [01] was lost: the Python worker died'
-    ):
-        GridSearchCV(Behaving(), {"deed": ["die"]}, cv=2).fit(X, Y)
+def test_a_fit_that_ends_its_process_is_a_failed_fit(spark):
+    with pytest.warns(FitFailedWarning, match=r"(?s)2 fits failed out of a total of 4.*exited with code 1"):
+        search = GridSearchCV(Behaving(), {"deed": ["die", None]}, cv=2).fit(X, Y)
+    rows = search.fits_.to_pylist()
+    assert [row["status"] for row in rows] == ["failed", "failed", "complete", "complete", "complete"]
+    assert rows[0]["fit_error"] == "ChildProcessError: the process that trained it exited with code 1"
+    assert search.best_params_ == {"deed": None}
+
+
+def test_a_fit_beyond_its_time_is_a_timeout(spark):
+    begin = time.monotonic()
+    search = GridSearchCV(Behaving(), {"deed": ["sleep", None]}, cv=2, fit_timeout=1.5)
+    with pytest.warns(FitFailedWarning, match=r"TimeoutError: not done within 1.5 s \(fit_timeout\)"):
+        search.fit(X, Y)
+    assert time.monotonic() - begin < 45
+    rows = search.fits_.to_pylist()
+    assert [row["status"] for row in rows[:4]] == ["timeout", "timeout", "complete", "complete"]
+    assert "in fit" in rows[0]["fit_error"]  # where it hung
+
+
+def test_a_fit_beyond_its_memory_fails(spark):
+    search = GridSearchCV(Behaving(), {"deed": ["grow", None]}, cv=2, fit_memory="600m")
+    with pytest.warns(FitFailedWarning, match=r"MemoryError: took \d+ MiB, more than its share of 600 MiB"):
+        search.fit(X, Y)
+    assert search.best_params_ == {"deed": None}
+
+
+@pytest.mark.parametrize("deed", ["kill worker", "kill worker once"])
+def test_a_dead_worker_is_replaced_and_only_a_unit_that_kills_it_each_time_is_lost(spark, tmp_path, deed, caplog):
+    grid = {"deed": [None, deed], "mark": [str(tmp_path / "mark")]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search = GridSearchCV(Behaving(), grid, cv=2, refit=False).fit(X, Y)
+    rows = search.fits_.to_pylist()
+    ends = ["lost", "lost"] if deed == "kill worker" else ["complete", "complete"]
+    assert [row["status"] for row in rows] == ["complete", "complete", *ends]
+    if deed == "kill worker":
+        assert rows[2]["fit_error"].startswith("lost 3 times: its Python worker died")
+    else:
+        assert sorted(row["attempt"] for row in rows)[-1] == 2
+    assert "what was lost with it is tried again" in caplog.text
+
+
+def test_a_unit_that_is_lost_ends_the_search_where_error_score_says_so(spark, tmp_path):
+    grid = {"deed": ["kill worker"], "mark": [str(tmp_path / "mark")]}
+    with pytest.raises(SearchError, match=r"candidate 0 .* was lost 3 times: its Python worker died"):
+        GridSearchCV(Behaving(), grid, cv=2, error_score="raise").fit(X, Y)
+
+
+def test_what_a_fit_left_running_is_ended(spark, tmp_path):
+    grid = {"deed": ["fork"], "mark": [str(tmp_path / "mark")]}
+    GridSearchCV(Behaving(), grid, cv=2, refit=False).fit(X, Y)
+    left = [int(pid) for pid in (tmp_path / "mark").read_text().split()]
+    assert len(left) == 2
+    end = time.monotonic() + 20
+    while time.monotonic() < end and any(map(_lives, left)):
+        time.sleep(0.1)
+    assert not any(map(_lives, left))
+
+
+def _lives(pid):
+    with suppress(psutil.Error):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def test_candidates_that_differ_in_rounds_are_trained_together(spark):
+    grid = {"n_estimators": [4, 2, 7], "max_depth": [2, 3]}
+    booster = XGBClassifier(n_jobs=1, subsample=0.5, random_state=0)
+    search = GridSearchCV(booster, grid, cv=3, scoring="neg_log_loss").fit(X, Y)
+    apart = GridSearchCV(booster, grid, cv=3, scoring="neg_log_loss", share_work=False).fit(X, Y)
+    assert len(set(search.grid_["unit_id"].to_pylist())) == 6
+    assert len(set(apart.grid_["unit_id"].to_pylist())) == 18
+    for key, value in apart.cv_results_.items():
+        if "time" not in key:
+            np.testing.assert_array_equal(search.cv_results_[key], value)
+
+
+def test_the_data_lies_on_the_node_once_and_not_after_the_search(spark, tmp_path):
+    base = Path(spark.sparkContext.getConf().get("spark.local.dir"))
+    seen = []
+    search = GridSearchCV(Behaving(), {"deed": ["sleep a little"]}, cv=4, refit=False)
+    search.on_progress = lambda now: seen.append(len(list(base.glob("sparksweep-*/*/*.data"))))
+    search.fit(X, Y)
+    assert set(seen) == {1}
+    assert list(base.glob("sparksweep-*/*/*.data")) == []
+
+
+def test_without_isolation_fits_run_in_the_worker(spark):
+    search = GridSearchCV(logistic(), GRID, cv=2, isolate=False).fit(X, Y)
+    assert search.cv_results_["mean_test_score"].tolist() == (
+        GridSearchCV(logistic(), GRID, cv=2).fit(X, Y).cv_results_["mean_test_score"].tolist()
+    )
 
 
 def test_the_first_failure_ends_the_search_where_error_score_says_so(spark):
@@ -157,9 +271,11 @@ def test_a_failing_refit_gives_its_exception_and_keeps_the_results(spark):
 
 
 def test_what_cannot_be_pickled_is_named(spark):
-    with pytest.raises(SearchError, match=r"^the estimator, its parameters and the scorers cannot be pickled.*Type"):
+    with pytest.raises(SearchError, match=r"^the estimator, its parameters or the scorers cannot be pickled.*Type"):
         GridSearchCV(Behaving(), {"deed": [None]}, scoring=threading.Lock().acquire).fit(X, Y)
-    with pytest.raises(SearchError, match=r"^X cannot be pickled, which Spark's workers need: TypeError"):
+    with pytest.raises(
+        SearchError, match=r"^X, y or what goes with them cannot be pickled, which Spark's workers need: TypeError"
+    ):
         GridSearchCV(Behaving(), {"deed": [None]}, cv=2).fit([threading.Lock()] * 4, [0, 1, 0, 1])
 
 

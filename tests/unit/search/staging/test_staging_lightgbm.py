@@ -127,7 +127,6 @@ def own_objective(y_true, y_pred):
         {"n_estimators": 0},
         {"n_estimators": 2.0},
     ],
-    ids=str,
 )
 def test_params_that_train_separately(params):
     params = {"n_estimators": 3, **params}
@@ -145,7 +144,6 @@ def test_params_that_train_separately(params):
         {"init_model": "model.txt"},
         {"init_score": np.zeros(3)},
     ],
-    ids=str,
 )
 def test_arguments_of_fit_that_train_separately(fit_params):
     assert staged_parameter(LGBMClassifier(n_estimators=3), {"n_estimators": 3}, fit_params) is None

@@ -257,7 +257,6 @@ ASKED = {"n_estimators": 3, "max_iter": 3}
         BaggingClassifier(n_estimators=3, random_state=0),
         LogisticRegression(max_iter=3),
     ],
-    ids=str,
 )
 def test_estimators_that_train_separately(estimator):
     assert staged_parameter(estimator, ASKED, {}) is None

@@ -215,7 +215,6 @@ def own_metric(y_true, y_pred):
         {"n_estimators": True},
         {"n_estimators": "3"},
     ],
-    ids=str,
 )
 def test_params_that_train_separately(params):
     params = {"n_estimators": 3, **params}
@@ -233,7 +232,6 @@ def test_params_that_train_separately(params):
         {"callbacks": [Nothing()]},
         {"unknown": None},
     ],
-    ids=str,
 )
 def test_arguments_of_fit_that_train_separately(fit_params):
     assert staged_parameter(XGBClassifier(n_estimators=3), {"n_estimators": 3}, fit_params) is None

@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         See the package's docstring.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it tells of interrupts in its own words
     warnings.showwarning = _warn_in_one_line
     signal.signal(signal.SIGTERM, _interrupt)
     try:

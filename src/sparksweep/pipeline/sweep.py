@@ -50,7 +50,10 @@ def run_sweep(job: Job, on_progress: OnProgress) -> Run:
     estimator = resolve_estimator(settings.estimator)(**settings.params)
     y = matrix.numeric_y() if is_regressor(estimator) else matrix.y
     classes = matrix.classes if y is matrix.y else None
-    problems = [f"{job.experiment.name}: search.{line}" for line in cv_problems(settings, y, matrix.folds, classes)]
+    problems = [
+        f"{job.experiment.name}: search.{line}"
+        for line in cv_problems(settings, y, matrix.folds, classes, matrix.groups)
+    ]
     if problems:
         raise ConfigError(problems)
     spark = job.spark()
@@ -60,7 +63,7 @@ def run_sweep(job: Job, on_progress: OnProgress) -> Run:
         folder = _folder(job, key, _facts(job.experiment, matrix, classes))
         search = build_search(settings, matrix, ledger)
         events = EventLog(folder)
-        search.on_progress = _both(on_progress, events)
+        search.on_progress = _all_of(_SayReused(job), on_progress, events)
         try:
             folder.set_spark_settings(spark_settings(spark))
             _fit(search, matrix, y)
@@ -105,12 +108,25 @@ def _ended(error: BaseException, folder: RunFolder) -> BaseException:
     return SearchError(f"run {folder.run_id}: {reason}; see {folder.uri}")
 
 
-def _both(first: OnProgress, second: OnProgress) -> OnProgress:
+def _all_of(*listeners: OnProgress) -> OnProgress:
     def tell(now: ProgressSnapshot) -> None:
-        first(now)
-        second(now)
+        for listener in listeners:
+            listener(now)
 
     return tell
+
+
+class _SayReused:
+    """Says once how many fits need no training."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._said = False
+
+    def __call__(self, now: ProgressSnapshot) -> None:
+        if now.reused and not self._said:
+            self._said = True
+            self._job.say(f"sweep: {now.reused} of {now.total} fits reused")
 
 
 def build_search(

@@ -166,8 +166,12 @@ def _ranks(means: NDArray[np.float64]) -> NDArray[np.int32]:
 
 
 def _filled(scores: Sequence[Mapping[str, float | None]], error_score: Any) -> Scores:
-    """Put `error_score` where a score failed; the scorers' names are those of the first fit that has any."""
-    names = next((list(each) for each in scores if each), ["score"])
+    """Put `error_score` where a score failed; the scorers' names are those of the first fit that has a score.
+
+    A callable that fails does not say whether it would have given one score or several.
+    """
+    scored = (list(each) for each in scores if any(value is not None for value in each.values()))
+    names = next(scored, None) or next((list(each) for each in scores if each), ["score"])
     return [
         {name: error_score if each.get(name) is None else each[name] for name in names}  # type: ignore[misc]
         for each in scores

@@ -172,7 +172,8 @@ class Rounds:
         first_id = len(self.candidates)
         candidates = dict(enumerate(candidate_params, start=first_id))
         splits = self._make_splits(cv or self._problem.cv, len(candidates))
-        self._say_how_many(len(splits), len(candidates))
+        n_fits = len(splits) * len(candidates)
+        self._say(f"Fitting {len(splits)} folds for each of {len(candidates)} candidates, totalling {n_fits} fits")
         self._warn_of_threads(candidates)
         plan = self._plan(candidates, splits)
         fits = self._run(candidates, splits, plan)
@@ -313,7 +314,7 @@ class Rounds:
         }
         self._progress.expect(len(plan.keys), math.fsum(shares.values()))
         if plan.reused:
-            log.info("%d of %d fits reused", len(plan.reused), len(plan.keys))
+            self._say(f"{len(plan.reused)} of {len(plan.keys)} fits reused")
             self._progress.reuse(plan.reused.values())
         own = self._estimator.get_params(deep=True)
         trained = {(unit.candidate_ids[-1], unit.split_id) for unit in plan.units}
@@ -363,12 +364,10 @@ class Rounds:
             splits=splits,
         )
 
-    def _say_how_many(self, n_splits: int, n_candidates: int) -> None:
+    def _say(self, line: str) -> None:
+        log.info("%s", line)
         if self._search.verbose > 0:
-            n_fits = n_splits * n_candidates
-            sys.stdout.write(
-                f"Fitting {n_splits} folds for each of {n_candidates} candidates, totalling {n_fits} fits\n"
-            )
+            sys.stdout.write(f"{line}\n")
 
     def _warn_of_threads(self, candidates: Mapping[int, Mapping[str, Any]]) -> None:
         wanted = unlike_plan(self._estimator, candidates.values(), self._threads)

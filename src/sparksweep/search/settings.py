@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import get_scorer_names
-from sklearn.model_selection import PredefinedSplit
+from sklearn.model_selection import (
+    KFold,
+    PredefinedSplit,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
 
 from sparksweep.config import SearchSettings
 from sparksweep.config.experiment import SplitterSettings
@@ -27,6 +34,8 @@ from sparksweep.search.probing import parameter_error
 __all__ = ["build_cv", "cv_problems", "resolve_estimator", "search_problems"]
 
 PLAIN = {bool, int, float, str, type(None)}
+STRATIFIED = (StratifiedKFold, StratifiedGroupKFold, RepeatedStratifiedKFold)
+FOLDED = (*STRATIFIED, KFold, RepeatedKFold)  # each row is in one test fold, so there are at most as many as rows
 TYPO = 0.85  # how like a known name an unknown one must be to be taken for a slip, where an estimator takes any name
 
 
@@ -85,7 +94,9 @@ def search_problems(search: SearchSettings) -> Iterator[str]:
             yield f"cv: {error}"
 
 
-def cv_problems(search: SearchSettings, y: Any, folds: Any = None, classes: Any = None) -> Iterator[str]:
+def cv_problems(
+    search: SearchSettings, y: Any, folds: Any = None, classes: Any = None, groups: Any = None
+) -> Iterator[str]:
     """Yield why the data cannot be split as the section says, as ``key: message``.
 
     Parameters
@@ -98,16 +109,20 @@ def cv_problems(search: SearchSettings, y: Any, folds: Any = None, classes: Any 
         The matrix's fold numbers.
     classes : sequence, optional
         Labels that `y` holds codes of, for messages.
+    groups : ndarray of int, shape (n_rows,), optional
+        The matrix's groups.
     """
     if search.cv == "folds":
         yield from _fold_problems(folds)
         return
-    n_splits, stratified = _splits(search)
-    if n_splits is None or y is None:
+    if y is None:
         return
-    if n_splits > len(y):
+    n_splits, stratified = _splits(search)
+    if n_splits is not None and n_splits > len(y):
         yield f"cv: {n_splits} folds of {len(y)} rows; must be at most {len(y)}"
-    elif stratified:
+    elif n_splits is None or not stratified:
+        yield from _refused_split(search, y, groups)
+    else:
         values, counts = np.unique(y, return_counts=True)
         least = int(np.argmin(counts))
         if counts[least] < n_splits:
@@ -121,8 +136,21 @@ def _splits(search: SearchSettings) -> tuple[int | None, bool]:
     if isinstance(search.cv, int):
         return search.cv, is_classifier(resolve_estimator(search.estimator)(**search.params))
     splitter = build_cv(search.cv)
-    n_splits = getattr(splitter, "n_splits", None)
-    return n_splits, type(splitter).__name__ in {"StratifiedKFold", "StratifiedGroupKFold"}
+    if not isinstance(splitter, FOLDED):
+        return None, False
+    repeated = getattr(splitter, "cvargs", {})
+    return repeated.get("n_splits", getattr(splitter, "n_splits", None)), isinstance(splitter, STRATIFIED)
+
+
+def _refused_split(search: SearchSettings, y: Any, groups: Any) -> Iterator[str]:
+    """Yield what a splitter says when asked for its first split."""
+    if not isinstance(search.cv, SplitterSettings):
+        return
+    try:
+        next(iter(build_cv(search.cv).split(np.zeros((len(y), 1)), y, groups)), None)
+    except Exception as error:  # a splitter may be anybody's
+        hint = "; set data.group_column" if groups is None and "group" in str(error) else ""
+        yield f"cv: {search.cv.splitter} refuses the data: {' '.join(str(error).split())}{hint}"
 
 
 def _fold_problems(folds: Any) -> Iterator[str]:
@@ -138,9 +166,10 @@ def _resolve(dotted: str, what: str, methods: tuple[str, ...]) -> type:
         raise ConfigError([f"{dotted!r} is no dotted name of a class, such as sklearn.linear_model.LogisticRegression"])
     try:
         module = import_module(module_name)
-    except ImportError as error:
-        raise ConfigError([f"{dotted!r}: {error}; install the package or mend the name"]) from error
-    found = getattr(module, name, None)
+        found = getattr(module, name, None)
+    except Exception as error:  # a module runs its own code, and so does one that resolves its names when asked
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError([f"{dotted!r}: {reason}; install the package or mend the name"]) from error
     if found is None:
         known = [each for each in dir(module) if isinstance(getattr(module, each, None), type)]
         raise ConfigError([f"unknown {what} {dotted!r}: {module_name} has no {name}{nearest(name, known)}"])
@@ -165,6 +194,7 @@ def _param_problems(cls: type, search: SearchSettings) -> Iterator[str]:
         yield f"params: {search.estimator} does not take {search.params}: {error}"
         return
     known = estimator.get_params(deep=True)
+    yield from _refused_params(estimator, search)
     kinds = _declared_types(cls)
     grids = search.param_grid if isinstance(search.param_grid, list) else [search.param_grid]
     settings = [("params", name, [value]) for name, value in search.params.items()]
@@ -178,6 +208,15 @@ def _param_problems(cls: type, search: SearchSettings) -> Iterator[str]:
                 yield f"{key}.{name}: must be {wanted}, got {value!r}"
             elif key == "param_grid" and name in known:
                 yield from _refused_value(estimator, f"{key}.{name}", name, value)
+
+
+def _refused_params(estimator: Any, search: SearchSettings) -> Iterator[str]:
+    """Yield what scikit-learn says of a fixed parameter that no candidate replaces."""
+    said = parameter_error(estimator)
+    grids = search.param_grid if isinstance(search.param_grid, list) else [search.param_grid]
+    for name in search.params:
+        if said and f"'{name}' parameter" in said and not any(name in grid for grid in grids):
+            yield f"params.{name}: {said}"
 
 
 def _refused_value(estimator: Any, key: str, name: str, value: Any) -> Iterator[str]:
@@ -224,5 +263,5 @@ def _declared_types(cls: type) -> dict[str, set[type]]:
 def _fits(value: Any, kinds: set[type]) -> bool:
     """Tell whether a plain value has one of the types; an int is a float too, a bool is no int."""
     if type(value) not in PLAIN:
-        return True  # what the file could not write plainly is the estimator's to judge
+        return not isinstance(value, (list, dict))  # what is no plain value otherwise is the estimator's to judge
     return type(value) in kinds or (type(value) is int and float in kinds)

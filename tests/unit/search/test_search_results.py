@@ -211,3 +211,16 @@ def test_fits_become_a_typed_table():
     assert types["test_a"] == "double"
     assert types["candidate_id"] == "int32"
     assert types["ended"] == "timestamp[us, tz=UTC]"
+
+
+def test_a_callable_that_fails_first_does_not_hide_the_others_scores():
+    fits = [
+        fit(0, 0, {"score": None}, status=FAILED, score_errors={"test_score": "why"}),
+        fit(0, 1, {"score": None}, status=FAILED, score_errors={"test_score": "why"}),
+        fit(1, 0, {"a": 0.5}, multimetric=True),
+        fit(1, 1, {"a": 1.0}, multimetric=True),
+    ]
+    results = cv_results([{"a": 1}, {"a": 2}], fits, error_score=math.nan, return_train_score=False)
+    assert np.isnan(results["mean_test_a"][0])
+    assert results["mean_test_a"][1] == 0.75
+    assert "mean_test_score" not in results

@@ -111,6 +111,39 @@ def test_more_folds_than_the_smallest_class_has_rows():
     assert cv_said(np.array([0, 0, 1]), cv=2) == ["cv: 2 folds, but class 1 has only 1 row; must be at most 1"]
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "line"),
+    [
+        ("ShuffleSplit", {"n_splits": 61}, None),
+        ("RepeatedStratifiedKFold", {"n_splits": 5}, "5 folds, but class 1 has only 4 rows; must be at most 4"),
+        ("RepeatedKFold", {"n_splits": 14}, "14 folds of 13 rows; must be at most 13"),
+        ("GroupKFold", {"n_splits": 2}, "sklearn.model_selection.GroupKFold refuses the data: The 'groups' parameter"),
+        ("LeavePOut", {"p": 13}, "sklearn.model_selection.LeavePOut refuses the data: p=13 must be strictly less"),
+        ("TimeSeriesSplit", {"n_splits": 3}, None),
+    ],
+)
+def test_splitters_are_asked(name, arguments, line):
+    y = np.array([0] * 9 + [1] * 4)
+    said = cv_said(y, cv={"splitter": f"sklearn.model_selection.{name}", **arguments})
+    assert len(said) == (line is not None)
+    assert line is None or said[0].startswith(f"cv: {line}")
+    assert name != "GroupKFold" or said[0].endswith("; set data.group_column")
+
+
+def test_fixed_params_and_lists_are_judged_too():
+    (said,) = problems({**LOGISTIC, "params": {"C": "much"}, "param_grid": {"tol": [0.1]}})
+    assert said.startswith("params.C: The 'C' parameter of LogisticRegression must be a float")
+    assert problems({**LOGISTIC, "params": {"C": "much"}, "param_grid": {"C": [1.0]}}) == []
+    assert problems(BOOSTED, param_grid={"subsample": [[0.5]]}) == ["param_grid.subsample: must be float, got [0.5]"]
+
+
+def test_what_a_module_raises_when_asked_is_told():
+    with pytest.raises(
+        ConfigError, match=r"HalvingGridSearchCV.*experimental.*; install the package or mend the name$"
+    ):
+        resolve_estimator("sklearn.model_selection.HalvingGridSearchCV")
+
+
 def test_a_regressor_needs_rows_only():
     ridge = {"estimator": f"{Ridge.__module__}.Ridge", "param_grid": {"alpha": [1]}}
     assert cv_said(np.arange(5.0), base=ridge, cv=5) == []

@@ -28,6 +28,7 @@ __all__ = [
     "cpus_per_task",
     "executor_slots",
     "is_local",
+    "local_folders",
     "open_session",
     "spark_settings",
     "task_slots",
@@ -167,6 +168,12 @@ def container_memory(session: SparkSession) -> int | None:
     overhead = parse_size(given, MEBI) if given else max(LEAST_OVERHEAD, int(factor * heap))
     python = conf.get("spark.executor.pyspark.memory", None)
     return heap + overhead + (parse_size(python, MEBI) if python else 0)
+
+
+def local_folders(session: SparkSession) -> str:
+    """Return the driver's own folders for scratch files as Spark tells them to its workers, separated by commas."""
+    folders = session._jvm.org.apache.spark.SparkEnv.get().blockManager().diskBlockManager().localDirs()  # type: ignore[union-attr]
+    return ",".join(str(folder.getPath()) for folder in folders)
 
 
 def spark_settings(session: SparkSession) -> dict[str, str]:

@@ -9,7 +9,8 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
-from sparksweep.errors import SearchError
+from sparksweep.config.sizes import parse_size
+from sparksweep.errors import SearchError, UsageError
 from sparksweep.search.probing import UNREADABLE, stopped_at_data
 from sparksweep.search.progress import OnProgress
 from sparksweep.search.results import best_index, is_multimetric
@@ -69,6 +70,7 @@ class SparkSearch:
             return super().fit(X, y, **params)  # type: ignore[misc]  # the next base, which is a search
         with stopped_at_data():
             super().fit(UNREADABLE)  # type: ignore[misc]  # scikit-learn checks its own parameters
+        _check_limits(self)
         session = choose_session(**(self._handles or {}))
         _warn_of_what_has_no_effect(self)
         problem = _problem(self, X, y, params)
@@ -97,6 +99,19 @@ class SparkSearch:
             raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument {unknown[0]!r}")
         if handles:
             self._handles = handles
+
+
+def _check_limits(search: Any) -> None:
+    timeout = search.fit_timeout
+    if timeout is not None and not (isinstance(timeout, (int, float)) and timeout > 0):
+        raise ValueError(f"fit_timeout must be a number of seconds above 0 or None, got {timeout!r}")
+    if search.fit_memory is not None:
+        try:
+            parse_size(search.fit_memory)
+        except UsageError as error:
+            raise ValueError(f"fit_memory: {error}") from error
+    if (timeout is not None or search.fit_memory is not None) and not search.isolate:
+        raise ValueError("fit_timeout and fit_memory need isolate=True: a limit ends the process of a fit")
 
 
 def _problem(search: Any, X: Any, y: Any, params: dict[str, Any]) -> Problem:

@@ -33,7 +33,7 @@ from sparksweep.search.schedule import MOST_LOSSES, Job, Schedule
 from sparksweep.search.spark_jobs import SparkJobs, task_frame
 from sparksweep.search.units import TASK_SECONDS, Unit
 from sparksweep.search.worker import Cargo, Report, Terms, run_refit, run_tasks
-from sparksweep.session import container_memory, executor_slots, is_local, task_slots
+from sparksweep.session import container_memory, executor_slots, is_local, local_folders, task_slots
 
 __all__ = ["Isolation", "OnFits", "SparkFits"]
 
@@ -262,8 +262,7 @@ class SparkFits:
         owner = self._session.sparkContext.applicationId
         try:
             if is_local(self._session):
-                folder = self._session.sparkContext.getConf().get("spark.local.dir", "") or ""
-                remove(self._name, node_folders(owner, folder))
+                remove(self._name, node_folders(owner, local_folders(self._session)))
             else:
                 n_tasks = CLEAN_TASKS_PER_SLOT * task_slots(self._session)
                 name = self._name

@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 import numpy as np
 import psutil
 
-__all__ = ["Died", "FitProcess", "Limits", "NotReady", "Reply", "Serve"]
+__all__ = ["Died", "FitProcess", "Limits", "Reply", "Serve"]
 
 LOOK_INTERVAL = 0.2  # seconds between looks at a running fit's memory
 STACK_SECONDS = 0.3  # how long a fit that is about to be killed has to say where it stands
@@ -85,13 +85,6 @@ class Died(Exception):
         super().__init__(reason)
 
 
-class NotReady(Exception):
-    """The process could not open what it was given: a package is missing on this node, or differs from the driver's."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(f"{kind}: {message}")
-
-
 class FitProcess:
     """A forked process that serves requests one after the other.
 
@@ -126,8 +119,8 @@ class FitProcess:
         ------
         Died
             The process is gone, by itself or since it passed a limit.
-        NotReady
-            It could not open what it was given.
+        ModuleNotFoundError, RuntimeError
+            It could not open what it was given: a package is missing on this node, or is not the driver's.
         """
         end = None if limits.seconds is None else time.monotonic() + limits.seconds
         try:
@@ -137,7 +130,7 @@ class FitProcess:
                 reply = self._connection.recv()
                 if reply.error is not None:
                     self.close()
-                    raise NotReady(*reply.error)
+                    raise _not_ready(*reply.error)
                 if reply.last:
                     break
                 yield reply.value
@@ -217,6 +210,11 @@ class FitProcess:
                     return os.waitpid(self.pid, 0)[1]
                 time.sleep(0.001)
         return None
+
+
+def _not_ready(kind: str, message: str) -> Exception:
+    missing = kind in ("ModuleNotFoundError", "ImportError")
+    return ModuleNotFoundError(message) if missing else RuntimeError(f"{kind}: {message}")
 
 
 def _now() -> float:

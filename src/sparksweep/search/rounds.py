@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 import sys
+import time
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from sparksweep.search.execution import Isolation, SparkFits
 from sparksweep.search.fits import ALL_ROWS, Fit, fits_table
 from sparksweep.search.identity import ALL_ROWS_DIGEST, Identity, data_digest, split_digest
 from sparksweep.search.keeping import FitKeeper
-from sparksweep.search.ledger import open_ledger
+from sparksweep.search.ledger import Lease, open_ledger
 from sparksweep.search.pickling import dumps
 from sparksweep.search.progress import Progress
 from sparksweep.search.results import cv_results, warn_of_failures
@@ -41,6 +42,8 @@ from sparksweep.search.units import Unit, plan_families, plan_units
 __all__ = ["Problem", "Rounds"]
 
 log = logging.getLogger(__name__)
+
+LEASE_INTERVAL = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,8 @@ class Rounds:
             search.return_train_score,
         )
         self._keeper: FitKeeper | None = None
+        self._lease: Lease | None = None
+        self._lease_checked = time.monotonic()
         self._shares = can_share_scoring(
             [problem.scoring.scorer] if problem.scoring.each is None else problem.scoring.each.values()
         )
@@ -321,7 +326,7 @@ class Rounds:
 
         def on_fits(fits: Sequence[Fit]) -> None:
             if self._keeper is not None:
-                self._lease.check()
+                self._check_lease()
                 fits = [self._keeper.numbered(fit, plan.keys[fit.candidate_id, fit.split_id]) for fit in fits]
                 self._keeper.keep(
                     [
@@ -338,6 +343,12 @@ class Rounds:
             work = self._work(candidates, None if _same(splits, self._splits) else splits)
             self._on_spark().run(work, plan.units, plan.costs, on_fits)
         return [found[key] for key in sorted(found)]
+
+    def _check_lease(self) -> None:
+        """Raise if another driver has taken over; to look costs a request to the storage, so not at each fit."""
+        if self._lease is not None and time.monotonic() - self._lease_checked > LEASE_INTERVAL:
+            self._lease.check()
+            self._lease_checked = time.monotonic()
 
     def _on_spark(self) -> SparkFits:
         """Return the fits on Spark; their data is the problem's and the splits of the first round."""

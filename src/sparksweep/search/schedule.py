@@ -13,6 +13,7 @@ from sparksweep.search.units import Unit, plan_tasks
 __all__ = ["MOST_LOSSES", "Job", "Schedule"]
 
 MOST_LOSSES = 3  # a unit is submitted once and, when its task dies, twice more
+JOB_TASKS = 8  # tasks of several units a slot and job
 PATIENCE = 10.0  # seconds without any answer after which units are taken to be long: each gets a task of its own
 
 
@@ -122,8 +123,13 @@ class Schedule:
                 return []
             first, self._waiting = self._waiting[: 2 * self._slots], self._waiting[2 * self._slots :]
             return [(unit,) for unit in first]
-        units, self._waiting = self._waiting, []
-        return plan_tasks(units, self._costs.seconds, self._slots)
+        tasks = plan_tasks(self._waiting, self._costs.seconds, self._slots)
+        if len(tasks) < len(self._waiting):
+            # What small units take is known the better the more of them are done, so the rest is planned later.
+            tasks = tasks[: JOB_TASKS * self._slots]
+        begun = {unit.unit_id for task in tasks for unit in task}
+        self._waiting = [unit for unit in self._waiting if unit.unit_id not in begun]
+        return tasks
 
     def _running(self) -> int:
         return sum(len(job.open) for job in self._jobs.values() if not job.alone)

@@ -422,3 +422,33 @@ def test_a_memory_map_travels_as_what_it_is(spark, tmp_path):
     assert search.cv_results_["mean_test_score"].tolist() == (
         GridSearchCV(logistic(), GRID, cv=2).fit(X, Y).cv_results_["mean_test_score"].tolist()
     )
+
+
+@pytest.mark.parametrize(
+    ("limits", "line"),
+    [
+        ({"fit_timeout": 0}, "fit_timeout must be a number of seconds above 0 or None, got 0"),
+        ({"fit_timeout": "1 h"}, "fit_timeout must be a number of seconds above 0 or None, got '1 h'"),
+        (
+            {"fit_memory": "much"},
+            "fit_memory: 'much' is no size: must be a number of bytes or a text such as 512m or 8g",
+        ),
+        ({"fit_timeout": 1, "isolate": False}, "fit_timeout and fit_memory need isolate=True"),
+    ],
+)
+def test_limits_that_mean_nothing_are_refused(spark, limits, line):
+    with pytest.raises(ValueError, match=f"^{line}"):
+        GridSearchCV(logistic(), GRID, **limits).fit(X, Y)
+
+
+def test_what_a_node_lacks_is_told(spark, monkeypatch, tmp_path):
+    (tmp_path / "only_here.py").write_text(
+        "from sklearn.linear_model import LogisticRegression\nclass Mine(LogisticRegression):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import only_here
+
+    with pytest.raises(
+        SearchError, match=r"a Python worker raised ModuleNotFoundError: No module named 'only_here'; ex"
+    ):
+        GridSearchCV(only_here.Mine(), GRID, cv=2).fit(X, Y)

@@ -49,11 +49,13 @@ def test_what_answers_late_is_long_so_each_unit_has_its_task():
     assert [len(task) for task in started(schedule)[0]] == [1] * 16
 
 
-def test_with_earlier_timings_all_is_one_job():
-    schedule = Schedule(units(*[0.01] * 1000), 2, Costs(in_seconds=True))
+def test_with_earlier_timings_nothing_is_tried_first():
+    schedule = Schedule(units(*[0.01] * 5000), 2, Costs(in_seconds=True))
     (tasks,) = started(schedule)
-    assert sum(len(task) for task in tasks) == 1000
-    assert len(tasks) < 100
+    assert len(tasks) == 16  # the rest is planned when more is known of it
+    assert all(len(task) > 50 for task in tasks)
+    schedule = Schedule(units(*[2.0] * 1000), 2, Costs(in_seconds=True))
+    assert [len(tasks) for tasks in started(schedule)] == [1000]  # so that a cluster that grows sees all of them
 
 
 def test_units_that_a_task_gives_back_are_submitted_again():

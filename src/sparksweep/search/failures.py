@@ -14,7 +14,10 @@ __all__ = ["FitTraceback", "Lost", "fit_exception", "job_error", "lost_task"]
 TASK = re.compile(r"Task (\d+) in stage [\d.]+ failed (\d+) times?")
 PYTHON_ERROR = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception|Interrupt|Exit|Warning)): ?(.*)$", re.MULTILINE)
 JAVA_ERROR = re.compile(r"((?:\w+\.)*\w+(?:Error|Exception)): ([^\n]+)")
-DEAD_WORKER = re.compile(r"Python worker exited unexpectedly|Python worker failed to connect back|ExecutorLostFailure")
+DEAD_WORKER = re.compile(
+    r"Python worker exited unexpectedly|Python worker failed to connect back|ExecutorLostFailure"
+    r"|java\.net\.SocketException|java\.io\.EOFException"  # how its connection ends, when the JVM sees that first
+)
 
 
 class FitTraceback(Exception):  # shown as the cause of what a fit raised

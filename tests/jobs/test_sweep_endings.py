@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -145,3 +146,42 @@ def test_ctrl_c_in_the_middle_of_a_sweep(
     listed = command("runs", "list", "--workspace", copied.workspace).done().splitlines()
     assert re.fullmatch(rf"{run.name} +interrupted +long +.*", listed[2])
     assert pq.read_table(copied.run / "results.parquet").num_rows == 4
+
+
+def test_the_same_sweep_again_trains_nothing_and_is_a_run_of_its_own(sweep_file, npz):
+    _, first = sweep_file(npz, "npz")
+    ended, again = sweep_file(npz, "npz")
+    n_fits = first.n_fits
+    assert f"sweep: {n_fits} of {n_fits} fits reused" in ended.out.splitlines()
+    assert again.run_id != first.run_id
+    assert again.results.equals(first.results)
+    (last, *_) = again.store.read_bytes("events.jsonl").decode().splitlines()[::-1]
+    assert (json.loads(last)["reused"], json.loads(last)["done"]) == (n_fits, n_fits)
+
+
+def test_a_run_whose_process_is_gone_goes_on_in_its_folder(command, sweep_file, npz, tmp_path):
+    _, first = sweep_file(npz, "npz")
+    facts = {**first.facts, "status": "running", "process": {**first.facts["process"], "began": 0}}
+    first.store.write_bytes("run.json", json.dumps(facts).encode())
+    ended, again = sweep_file(npz, "npz")
+    assert f"sweep: run {first.run_id} did not end, so it goes on" in ended.out
+    assert again.run_id == first.run_id
+    assert (again.status, len(again.facts["resumed"])) == ("complete", 1)
+    listed = command("runs", "list", "--workspace", tmp_path / "workspace").done()
+    assert len(listed.splitlines()) == 2
+    shown = command("ledger", "list", "--workspace", tmp_path / "workspace").done()
+    assert "LogisticRegression" in shown
+
+
+def test_limits_of_time_are_settings(sweep_file, npz):
+    boosted = {
+        "estimator": "xgboost.XGBClassifier",
+        "param_grid": [{"n_estimators": [2], "max_depth": [2]}, {"n_estimators": [10**7], "max_depth": [3]}],
+        "scoring": "neg_log_loss",
+        "fit_timeout": 4,
+        "cv": 2,
+    }
+    ended, run = sweep_file(npz, "npz", code=3, search=boosted)
+    statuses = [row["status"] for row in run.table("fits.parquet").to_pylist()]
+    assert statuses == ["complete", "complete", "timeout", "timeout", "complete"]
+    assert "TimeoutError: not done within 4 s (fit_timeout)" in ended.out

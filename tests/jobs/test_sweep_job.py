@@ -325,6 +325,7 @@ def test_nothing_temporary_is_left(submitted, leftovers, files):
         "model",
         "submission.csv",
         "report.html",
+        "events.jsonl",
     }
 
 

@@ -92,7 +92,7 @@ def expected_cost(params: Mapping[str, Any]) -> float:
 
 def rounds_of(params: Mapping[str, Any]) -> float:
     """Return the rounds or trees that a candidate's own params name, 0 without."""
-    found = [value for name, value in params.items() if name.rpartition("__")[2] in ROUNDS]
+    found = [value for name, value in params.items() if name.rpartition("__")[2] in ROUNDS - {"max_iter"}]
     return float(sum(value for value in found if isinstance(value, (int, float)) and not isinstance(value, bool)))
 
 

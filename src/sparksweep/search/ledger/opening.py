@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sparksweep.errors import UsageError
 from sparksweep.search.ledger.leases import BEAT, SILENCE, Holder, Lease, iterate_holders
 from sparksweep.search.ledger.merging import LedgerContents, merge_segments
 from sparksweep.search.ledger.pruning import PruneRule, PruneSummary, prune_ledger
@@ -18,13 +19,13 @@ from sparksweep.storage import Store, open_store
 __all__ = ["Ledger", "open_ledger"]
 
 
-def open_ledger(place: str | Path | Store) -> Ledger:
+def open_ledger(place: str | Path | Store | Ledger) -> Ledger:
     """Return the ledger in a folder, which need not exist: then it is empty.
 
     Parameters
     ----------
-    place : str, Path or Store
-        Path or URI of the ledger's folder, or a store that is this folder.
+    place : str, Path, Store or Ledger
+        Path or URI of the ledger's folder, a store that is this folder, or the ledger itself.
 
     Raises
     ------
@@ -32,7 +33,13 @@ def open_ledger(place: str | Path | Store) -> Ledger:
         Spark's Java side knows no file system for the URI.
     SessionError
         The URI needs Spark, and no session is running.
+    UsageError
+        It is nothing of these.
     """
+    if isinstance(place, Ledger):
+        return place
+    if not isinstance(place, (str, Path, Store)):
+        raise UsageError(f"a ledger is a folder's path or URI, got {place!r}")
     return Ledger(place if isinstance(place, Store) else open_store(str(place)))
 
 

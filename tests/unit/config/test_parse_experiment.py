@@ -148,6 +148,7 @@ def test_a_value_that_yaml_cannot_build_names_its_line(value, message):
     assert problems(f"{TEXT}  cv: {value}\n") == [f"conf/mine.yaml: {message}"]
 
 
+@pytest.mark.slow
 def test_yaml_nested_too_deeply():
     assert problems(f"{TEXT}  cv: {'[' * 3000}{']' * 3000}\n") == ["conf/mine.yaml: nested too deeply"]
 

@@ -127,8 +127,8 @@ def test_interrupt_ends_with_130(ready, script, program, text):
     ("arguments", "expected"),
     [
         ([], ["tests/unit -n 2", "tests --ignore=tests/unit"]),
-        (["--fast"], ["tests/unit -n 2"]),
-        (["--fast", "-k", "a or b"], ["tests/unit -n 2 -k a or b"]),
+        (["--fast"], ["tests/unit -n 2 -m not slow"]),
+        (["--fast", "-k", "a or b"], ["tests/unit -n 2 -m not slow -k a or b"]),
         (["tests/spark", "-x"], ["tests/spark -x"]),
     ],
 )

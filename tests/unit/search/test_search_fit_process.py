@@ -17,6 +17,8 @@ import pytest
 
 from sparksweep.search.fit_process import Died, FitProcess, Limits
 
+pytestmark = pytest.mark.slow
+
 FREE = Limits()
 
 

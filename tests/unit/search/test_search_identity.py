@@ -153,6 +153,7 @@ print(identity.fit_key(params, "split"), identity.scorer_identities(["a", "b"]),
 """
 
 
+@pytest.mark.slow
 def test_keys_are_the_same_in_every_process():
     seeds = [{**os.environ, "PYTHONHASHSEED": seed} for seed in ("1", "2")]
     told = [subprocess.run([sys.executable, "-c", ELSEWHERE], env=env, capture_output=True, text=True) for env in seeds]

@@ -17,6 +17,8 @@ from scipy.sparse import csc_matrix, csr_matrix
 from sparksweep.search.evaluate import SearchData
 from sparksweep.search.node_data import Parcel, lay_down, node_folders, pack, remove, sweep_abandoned
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folders(tmp_path):

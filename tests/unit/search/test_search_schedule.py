@@ -93,6 +93,7 @@ def test_without_a_name_every_open_unit_is_suspect_and_no_more_run_alone_than_th
     assert started(schedule) == [[[1]], [[2]]]
 
 
+@pytest.mark.slow
 @given(
     costs=st.lists(st.floats(1e-3, 5.0), min_size=1, max_size=40),
     slots=st.integers(1, 4),
@@ -151,6 +152,7 @@ def simulated(seconds, expected, slots):
     return end
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slots", [2, 8, 64, 1000])
 def test_the_tail_is_within_5_percent_of_the_lower_bound(slots):
     """Times as measured: lognormal around what the model expects, by a fifth."""

@@ -19,6 +19,8 @@ from sparksweep.search.ledger.leases import PRUNING, Holder, Lease, SilenceWatch
 from sparksweep.search.ledger.owners import Owner
 from sparksweep.storage import LocalStore
 
+pytestmark = pytest.mark.slow
+
 KEY = "0123456789abcdef"
 FAST = {"beat": 0.1, "silence": 1.5}
 

@@ -14,6 +14,8 @@ from sparksweep.search.ledger import open_ledger, pruning
 from sparksweep.search.ledger.owners import Owner
 from sparksweep.storage import LocalStore
 
+pytestmark = pytest.mark.slow
+
 NOW = time.time()
 DAY = 24 * 3600.0
 FAST = {"beat": 0.1, "silence": 1.0}

@@ -19,6 +19,8 @@ from sparksweep.search.ledger.records import encode_record
 from sparksweep.search.ledger.segments import Segment
 from sparksweep.storage import LocalStore
 
+pytestmark = pytest.mark.slow
+
 
 def build_segment(name, records):
     return Segment(name, b"", [], [dict(record) for record in records], [])

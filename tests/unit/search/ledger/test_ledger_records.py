@@ -41,6 +41,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(min_size=1).filter(lambda name: name not in ("non_finite", "crc")), VALUES, max_size=6))
 def test_every_value_comes_back_bit_for_bit(others):
     record = {**others, **BASE}

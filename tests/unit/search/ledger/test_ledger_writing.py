@@ -17,6 +17,8 @@ from sparksweep.errors import StorageError
 from sparksweep.search.ledger import open_ledger, writing
 from sparksweep.storage import LocalStore, local
 
+pytestmark = pytest.mark.slow
+
 WRITE_ON = """
 import sys, time
 from sparksweep.search.ledger import open_ledger

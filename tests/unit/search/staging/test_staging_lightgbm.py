@@ -12,6 +12,8 @@ from sklearn.metrics import get_scorer
 
 from sparksweep.search.staging import fit_stages, staged_parameter
 
+pytestmark = pytest.mark.slow
+
 COMMON = {
     "max_depth": st.sampled_from([-1, 1, 3]),
     "num_leaves": st.integers(2, 9),

@@ -13,6 +13,8 @@ from xgboost.callback import LearningRateScheduler, TrainingCallback
 
 from sparksweep.search.staging import fit_stages, staged_parameter
 
+pytestmark = pytest.mark.slow
+
 COMMON = {
     "tree_method": st.sampled_from([None, "auto", "hist", "approx", "exact"]),
     "max_depth": st.integers(1, 4),

@@ -13,6 +13,7 @@ import importlib
 import os
 import random
 import re
+import select
 import signal
 import stat
 import sys
@@ -111,6 +112,8 @@ class FitProcess:
             _live(prepare, theirs, stack, worker)
         theirs.close()
         os.close(stack)
+        self._answers = select.poll()  # the connection's own poll makes one at each call, which small fits feel
+        self._answers.register(self._connection.fileno(), select.POLLIN)
 
     def ask(self, request: Any, limits: Limits) -> Iterator[Any]:
         """Yield the answers to a request as they come.
@@ -155,7 +158,9 @@ class FitProcess:
     def _wait(self, end: float | None, limits: Limits) -> None:
         if end is None and limits.memory is None:
             return
-        while not self._connection.poll(LOOK_INTERVAL if end is None else max(0.0, min(LOOK_INTERVAL, end - _now()))):
+        while not self._answers.poll(
+            1000 * (LOOK_INTERVAL if end is None else max(0.0, min(LOOK_INTERVAL, end - _now())))
+        ):
             if end is not None and _now() >= end:
                 stack = self._ask_where()
                 self.close()

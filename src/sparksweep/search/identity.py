@@ -207,7 +207,10 @@ def _array(value: Any) -> tuple[Any] | None:
         parts = [stable_value(getattr(value, name)) for name in ("data", "indices", "indptr")]
         return ({"sparse": [_dotted(type(value)), list(value.shape), parts]},)
     if isinstance(value, np.ndarray) or type(value).__module__.partition(".")[0] == "pandas":
-        return ({"hash": [_dotted(type(value)), joblib.hash(value)]},)
+        try:
+            return ({"hash": [_dotted(type(value)), joblib.hash(value)]},)
+        except Exception as error:  # whatever it holds
+            raise Unstable(f"a {type(value).__name__} cannot be pickled ({error})") from error
     return None
 
 

@@ -132,7 +132,18 @@ def test_the_same_content_has_the_same_form_whatever_holds_it(tmp_path):
     assert stable_value(np.int64(3)) == stable_value(3)
 
 
-@pytest.mark.parametrize("value", [lambda: 0, (each for each in ()), sys.stdout, type("Local", (), {})])
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda: 0,
+        (each for each in ()),
+        sys.stdout,
+        type("Local", (), {}),
+        np.array([sys.stdout], dtype=object),
+        pd.DataFrame({"a": [lambda: 0]}),
+    ],
+    ids=["lambda", "generator", "file", "local class", "array of files", "frame of lambdas"],
+)
 def test_what_means_nothing_elsewhere_is_refused(value):
     with pytest.raises(Unstable):
         stable_value(value)

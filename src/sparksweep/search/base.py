@@ -129,6 +129,8 @@ def _problem(search: Any, X: Any, y: Any, params: dict[str, Any]) -> Problem:
     """Check the data and resolve what the search's parameters mean for it."""
     scoring = build_scoring(search.estimator, search.scoring, raise_errors=isinstance(search.error_score, str))
     X, y = indexable(X, y)
+    if X is None:
+        raise TypeError(f"Expected sequence or array-like, got {type(X)}")
     routed = route(search, scoring, row_params(X, params))
     cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))
     search._check_data(X, y, cv, routed.split)
@@ -156,8 +158,9 @@ def _refit_metric(search: Any, problem: Problem, rounds: Rounds) -> str:
     names = [key.removeprefix("mean_test_") for key in rounds.results if key.startswith("mean_test_")]
     if search.refit is not False and not callable(search.refit) and search.refit not in names:
         raise ValueError(
-            "For multi-metric scoring, the parameter refit must be set to a scorer key or a callable, or to False: "
-            f"the scorer gave {', '.join(names)}, and {search.refit!r} was passed."
+            "For multi-metric scoring, the parameter refit must be set to a scorer key or a callable to refit an "
+            "estimator with the best parameter setting on the whole data and make the best_* attributes available for "
+            f"that metric. If this is not needed, refit should be set to False explicitly. {search.refit!r} was passed."
         )
     return str(search.refit)
 

@@ -10,14 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sparksweep.runs import load_run
-    from sparksweep.search import GridSearchCV, RandomizedSearchCV
+    from sparksweep.search import GridSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV
 
-__all__ = ["GridSearchCV", "RandomizedSearchCV", "__version__", "load_run"]
+__all__ = [
+    "GridSearchCV",
+    "HalvingGridSearchCV",
+    "HalvingRandomSearchCV",
+    "RandomizedSearchCV",
+    "__version__",
+    "load_run",
+]
 
 __version__ = "0.1.0"
 
 _ROOMS = {
     "GridSearchCV": "sparksweep.search",
+    "HalvingGridSearchCV": "sparksweep.search",
+    "HalvingRandomSearchCV": "sparksweep.search",
     "RandomizedSearchCV": "sparksweep.search",
     "load_run": "sparksweep.runs",
 }

@@ -25,6 +25,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
+from tests.parity.comparing import OWN_PARAMS, assert_same_results, comparable
 from threadpoolctl import threadpool_limits
 from xgboost import XGBClassifier, XGBRegressor
 
@@ -223,30 +224,6 @@ def fitted(module, case):
 
 def is_of_search(message):
     return message.startswith(("\n", "Scoring failed", "One or more of the", "The scoring"))
-
-
-def comparable(message):
-    """Leave out of a traceback what says where the code stands: scikit-learn's search is another file than ours."""
-    message = re.sub(r"(?m)^  File .*\n(?:    .*\n)*", "", message)
-    return re.sub(r"(?m)^ +[\^~]+\n", "", message)
-
-
-def assert_same_results(ours, theirs):
-    assert list(ours) == list(theirs)
-    for key, other in theirs.items():
-        mine = ours[key]
-        assert type(mine) is type(other), key
-        if key == "params":
-            assert repr(mine) == repr(other)
-        elif key.startswith("param_"):
-            assert mine.dtype == other.dtype, key
-            assert repr(mine) == repr(other), key
-        else:
-            assert (mine.dtype, mine.shape) == (other.dtype, other.shape), key
-            assert key.endswith("_time") or mine.tobytes() == other.tobytes(), key
-
-
-OWN_PARAMS = {"ledger", "fit_timeout", "fit_memory", "isolate", "share_work"}
 
 
 @pytest.mark.parametrize("case", list(CASES))

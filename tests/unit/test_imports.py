@@ -40,7 +40,8 @@ def test_what_runs_on_a_worker_imports_no_pyspark():
 
 
 def test_the_public_names_are_what_they_should_be():
-    assert sorted(sparksweep.__all__) == ["GridSearchCV", "RandomizedSearchCV", "__version__", "load_run"]
+    searches = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
+    assert sorted(sparksweep.__all__) == [*searches, "__version__", "load_run"]
     for name in sparksweep.__all__:
         assert getattr(sparksweep, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'GridSearch'"):

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sparksweep.search.grid_search import GridSearchCV
+    from sparksweep.search.halving_grid_search import HalvingGridSearchCV
+    from sparksweep.search.halving_random_search import HalvingRandomSearchCV
     from sparksweep.search.randomized_search import RandomizedSearchCV
 
-__all__ = ["GridSearchCV", "RandomizedSearchCV"]
+__all__ = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
 
 _MODULES = {
     "GridSearchCV": "sparksweep.search.grid_search",
+    "HalvingGridSearchCV": "sparksweep.search.halving_grid_search",
+    "HalvingRandomSearchCV": "sparksweep.search.halving_random_search",
     "RandomizedSearchCV": "sparksweep.search.randomized_search",
 }
 

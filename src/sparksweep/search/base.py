@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from sklearn.base import is_classifier
@@ -92,6 +93,16 @@ class SparkSearch:
         state: Any = super().__getstate__()
         return {name: value for name, value in state.items() if name not in NOT_KEPT}
 
+    def _check_data(self, X: Any, y: Any, cv: Any, split_params: Mapping[str, Any]) -> None:
+        """Check what a kind of search wants of the data, before any fit; most want nothing."""
+
+    def _keep_best(self: Any, refit_metric: str, results: Mapping[str, Any]) -> None:
+        """Set what is best; a callable ``refit`` chooses without a score."""
+        self.best_index_ = best_index(self.refit, refit_metric, results)
+        if not callable(self.refit):
+            self.best_score_ = results[f"mean_test_{refit_metric}"][self.best_index_]
+        self.best_params_ = results["params"][self.best_index_]
+
     def _keep_handles(self, handles: dict[str, Any]) -> None:
         """Keep ``sc=`` and ``spark=``; anything else is an unexpected argument, as Python says it."""
         unknown = [name for name in handles if name not in ("sc", "spark")]
@@ -118,8 +129,11 @@ def _problem(search: Any, X: Any, y: Any, params: dict[str, Any]) -> Problem:
     """Check the data and resolve what the search's parameters mean for it."""
     scoring = build_scoring(search.estimator, search.scoring, raise_errors=isinstance(search.error_score, str))
     X, y = indexable(X, y)
+    if X is None:
+        raise TypeError(f"Expected sequence or array-like, got {type(X)}")
     routed = route(search, scoring, row_params(X, params))
     cv = check_cv(search.cv, y, classifier=is_classifier(search.estimator))
+    search._check_data(X, y, cv, routed.split)
     n_splits = cv.get_n_splits(X, y, **routed.split)
     search.n_splits_ = n_splits
     return Problem(X, y, cv, n_splits, scoring, routed)
@@ -134,10 +148,7 @@ def _keep_results(search: Any, problem: Problem, rounds: Rounds) -> None:
     search.scorer_ = problem.scoring.fitted
     search.cv_results_ = rounds.results
     if search.refit or not search.multimetric_:
-        search.best_index_ = best_index(search.refit, refit_metric, rounds.results)
-        if not callable(search.refit):
-            search.best_score_ = rounds.results[f"mean_test_{refit_metric}"][search.best_index_]
-        search.best_params_ = rounds.results["params"][search.best_index_]
+        search._keep_best(refit_metric, rounds.results)
 
 
 def _refit_metric(search: Any, problem: Problem, rounds: Rounds) -> str:
@@ -147,8 +158,9 @@ def _refit_metric(search: Any, problem: Problem, rounds: Rounds) -> str:
     names = [key.removeprefix("mean_test_") for key in rounds.results if key.startswith("mean_test_")]
     if search.refit is not False and not callable(search.refit) and search.refit not in names:
         raise ValueError(
-            "For multi-metric scoring, the parameter refit must be set to a scorer key or a callable, or to False: "
-            f"the scorer gave {', '.join(names)}, and {search.refit!r} was passed."
+            "For multi-metric scoring, the parameter refit must be set to a scorer key or a callable to refit an "
+            "estimator with the best parameter setting on the whole data and make the best_* attributes available for "
+            f"that metric. If this is not needed, refit should be set to False explicitly. {search.refit!r} was passed."
         )
     return str(search.refit)
 

@@ -329,14 +329,31 @@ def _ending(fit: Fit, error: Exception, work: Work) -> Fit:
     return replace(failed, exception=_pickled(error, work))
 
 
+class _Revivable:
+    """Pickles an exception whose class wants other arguments than it keeps, so that it comes back all the same."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __reduce__(self) -> Any:
+        return _revived, (type(self._error), self._error.args, vars(self._error))
+
+
+def _revived(kind: type[Exception], args: tuple[Any, ...], attributes: Mapping[str, Any]) -> Exception:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(attributes)
+    return error
+
+
 def _pickled(error: Exception, work: Work) -> bytes:
     """Return an exception as bytes; one that cannot travel is replaced by its text."""
-    try:
-        data = work.dumps(error)
-        pickle.loads(data)  # some pickle but do not come back, when their class wants more than one argument
-        return data
-    except Exception:  # whatever it holds: a lock, a socket, a generator
-        return work.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+    for value in (error, _Revivable(error)):
+        with suppress(Exception):  # whatever it holds: a lock, a socket, a generator
+            data = work.dumps(value)
+            str(pickle.loads(data))  # some pickle but do not come back
+            return data
+    return work.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
 
 
 def _pickled_model(estimator: Any, work: Work) -> bytes:

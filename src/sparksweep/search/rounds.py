@@ -139,6 +139,11 @@ class Rounds:
             [problem.scoring.scorer] if problem.scoring.each is None else problem.scoring.each.values()
         )
 
+    @property
+    def problem(self) -> Problem:
+        """What the search is about."""
+        return self._problem
+
     def __enter__(self) -> Rounds:
         return self
 

@@ -45,12 +45,9 @@ def split_rows(estimator: Any, X: Any, y: Any, rows: Rows, columns: Rows | None 
     if not get_tags(estimator).input_tags.pairwise:
         return take_rows(X, rows), y_rows
     if not hasattr(X, "shape"):
-        raise ValueError(
-            "Precomputed kernels or affinity matrices have to be passed as arrays or sparse matrices, "
-            f"got {type(X).__name__}"
-        )
+        raise ValueError("Precomputed kernels or affinity matrices have to be passed as arrays or sparse matrices.")
     if X.shape[0] != X.shape[1]:
-        raise ValueError(f"X should be a square kernel matrix, got shape {X.shape}")
+        raise ValueError("X should be a square kernel matrix")
     return X[np.ix_(rows, rows if columns is None else columns)], y_rows
 
 

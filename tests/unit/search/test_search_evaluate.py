@@ -49,6 +49,21 @@ class Stub(ClassifierMixin, BaseEstimator):
         return np.zeros(len(X), dtype=int)
 
 
+class Wordy(ValueError):
+    """Pickles, and would not come back: its class wants an argument that it does not keep."""
+
+    def __init__(self, *, colour):
+        super().__init__(f"no {colour}")
+        self.colour = colour
+
+
+class Objecting(Stub):
+    """Raises such an error."""
+
+    def fit(self, X, y=None):
+        raise Wordy(colour="red")
+
+
 def work(estimator, candidates=({},), scoring="accuracy", raise_errors=False, **changes):
     settings = {
         "estimator": estimator,
@@ -99,6 +114,11 @@ def test_what_error_score_does_not_cover_ends_the_search():
     units = Unit(0, (0, 1), 0, 1.0)
     fits = evaluate_unit(units, SearchData(X, Y, [SPLIT]), work(Stub(), [{"no_such": 1}, {}]))
     assert [fit.candidate_id for fit in fits] == [0]
+
+
+def test_an_exception_that_does_not_unpickle_comes_all_the_same():
+    error = pickle.loads(one(work(Objecting(), raise_errors=True)).exception)
+    assert (type(error), str(error), error.args, error.colour) == (Wordy, "no red", ("no red",), "red")
 
 
 def test_an_exception_that_cannot_travel_comes_as_its_text():

@@ -35,7 +35,7 @@ from sparksweep.search.results import cv_results, warn_of_failures
 from sparksweep.search.routing import Routed
 from sparksweep.search.scoring import Scoring
 from sparksweep.search.slicing import count_rows
-from sparksweep.search.staging import can_share_scoring, staged_parameter
+from sparksweep.search.staging import can_share_scoring, can_stage, staged_parameter
 from sparksweep.search.threads import unlike_plan
 from sparksweep.search.units import Unit, plan_families, plan_units
 
@@ -118,6 +118,7 @@ class Rounds:
         self._threads = threads
         self._grid: list[GridRow] = []
         self._more: dict[str, list[Any]] = defaultdict(list)
+        self._probes: dict[frozenset[str], Any] = {}
         self._spark: SparkFits | None = None
         self._splits: Sequence[Split] = ()
         self._stack = ExitStack()
@@ -305,12 +306,15 @@ class Rounds:
 
     def _staged(self, params: Mapping[str, Any]) -> str | None:
         """Return the parameter of a candidate whose smaller values need no training of their own."""
-        if not self._shares or not self._search.share_work:
+        if not self._shares or not self._search.share_work or not can_stage(self._estimator, params):
             return None
+        names = frozenset(params)  # a candidate sets all that one of the same names has set
         try:
-            estimator = clone(self._estimator).set_params(**clone(dict(params), safe=False))
+            estimator = self._probes.pop(names, None) or clone(self._estimator)
+            estimator.set_params(**clone(dict(params), safe=False))
         except Exception:  # its fits will tell
             return None
+        self._probes[names] = estimator
         return staged_parameter(estimator, params, self._problem.routed.fit, self._problem.y)
 
     def _run(self, candidates: Mapping[int, Mapping[str, Any]], splits: Sequence[Split], plan: _Plan) -> list[Fit]:

@@ -6,6 +6,6 @@ Runs on workers: no pyspark, and no library that the estimator does not come fro
 """
 
 from sparksweep.search.staging.scorers import can_share_scoring
-from sparksweep.search.staging.stages import fit_stages, staged_parameter
+from sparksweep.search.staging.stages import can_stage, fit_stages, staged_parameter
 
-__all__ = ["can_share_scoring", "fit_stages", "staged_parameter"]
+__all__ = ["can_share_scoring", "can_stage", "fit_stages", "staged_parameter"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from sparksweep.search.staging.adapter import Adapter, Stage
 
-__all__ = ["fit_stages", "staged_parameter"]
+__all__ = ["can_stage", "fit_stages", "staged_parameter"]
 
 # By the package that the estimator's class comes from: the adapters, which import that package.
 ADAPTERS = {
@@ -18,6 +18,12 @@ ADAPTERS = {
     "sklearn.ensemble": ("adaboost", "forest", "gradient_boosting", "hist_gradient_boosting"),
     "xgboost": ("xgboost",),
 }
+
+
+def can_stage(estimator: Any, params: Mapping[str, Any]) -> bool:
+    """Tell whether `staged_parameter` can name one: what it would say no to, whatever the values, needs no asking."""
+    adapter = _adapter(estimator)
+    return adapter is not None and adapter.parameter in params
 
 
 def staged_parameter(

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, ndcg_score
 from xgboost import XGBClassifier, XGBRanker, XGBRegressor, XGBRFClassifier
 from xgboost.callback import LearningRateScheduler, TrainingCallback
 
-from sparksweep.search.staging import fit_stages, staged_parameter
+from sparksweep.search.staging import can_stage, fit_stages, staged_parameter
 
 pytestmark = pytest.mark.slow
 
@@ -275,3 +276,10 @@ def test_a_failed_training_leaves_no_callback():
     with pytest.raises(ValueError, match="class"):
         list(fit_stages(estimator, [1, 2], lambda **more: estimator.fit([[0], [1]], [5, 7], **more)))
     assert estimator.callbacks is None
+
+
+def test_what_need_not_be_asked():
+    assert can_stage(XGBClassifier(), {"n_estimators": 3})
+    assert can_stage(XGBClassifier(), {"n_estimators": 3, "booster": "dart"})  # the values are not looked at
+    assert not can_stage(XGBClassifier(), {"max_depth": 3})
+    assert not can_stage(LogisticRegression(), {"n_estimators": 3})

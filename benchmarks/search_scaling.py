@@ -30,6 +30,7 @@ def name_spark_home() -> None:
     os.environ["SPARK_HOME"] = str(home)
     core = next((home / "jars").glob("spark-core_*.jar")).name
     os.environ["SPARK_SCALA_VERSION"] = core.split("_")[1].split("-")[0]  # not to be told from the package's layout
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     os.environ.pop("SPARK_CONF_DIR", None)
 
 

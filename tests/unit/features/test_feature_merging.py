@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from sparksweep.features import merging
 from sparksweep.features.merging import merge_parts
 
+pytestmark = pytest.mark.slow
+
 
 def write(folder, number, entries):
     rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 UNREACHABLE = (
     "WARNING: Retrying after connection broken by 'NewConnectionError: Name or service not known'\nERROR: No matching\n"
 )

@@ -12,6 +12,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sparksweep.search.units import plan_families
 
+pytestmark = pytest.mark.slow
+
 
 def by_n(params):
     return "n" if "n" in params and params.get("booster") != "dart" else None

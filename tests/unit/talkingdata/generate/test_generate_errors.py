@@ -10,6 +10,8 @@ import pytest
 from sparksweep.errors import StorageError, UsageError
 from sparksweep.talkingdata.generate import generate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf"), 0.0009, 10.5])
 def test_a_scale_out_of_range_is_refused_before_anything_is_made(tmp_path, scale):

@@ -9,6 +9,8 @@ import pytest
 
 from sparksweep.talkingdata.generate import TABLES, generate
 
+pytestmark = pytest.mark.slow
+
 
 def test_some_devices_have_their_phone_row_twice_and_some_two_different_ones(tables, sizes):
     phones = tables["phone_brand_device_model"]

@@ -15,6 +15,8 @@ from sparksweep.talkingdata.generate.labels import label_rows, theme_codes
 from sparksweep.talkingdata.generate.signal import leanings
 from sparksweep.talkingdata.generate.sizes import GROUPS, sizes_at
 
+pytestmark = pytest.mark.slow
+
 MALE = np.array([group.startswith("M") for group in GROUPS])
 
 

@@ -19,6 +19,7 @@ from sparksweep import load_run
 
 pytestmark = pytest.mark.spark
 
+STOPPED = "sparksweep: error: interrupted; the same command goes on with what is done"
 FAILS_AT_ZERO = {"param_grid": {"dual": [True, False]}}
 REASON = "Solver lbfgs supports only dual=False, got dual=True"
 
@@ -134,7 +135,7 @@ def test_ctrl_c_in_the_middle_of_a_sweep(
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, (out, err)
     # Spark may add its own words on tasks that were stopped half-way; nothing of Python's.
-    assert [line for line in err.splitlines() if "sparksweep" in line] == ["sparksweep: error: interrupted"]
+    assert [line for line in err.splitlines() if "sparksweep" in line] == [STOPPED]
     assert "Traceback" not in err
     facts = load_run(str(run)).facts
     assert facts["status"] == "interrupted"

@@ -18,6 +18,7 @@ from sparksweep.errors import ConfigError, SparksweepError
 __all__ = ["INTERRUPTED", "main"]
 
 INTERRUPTED = 130
+STOPPED = "interrupted; the same command goes on with what is done"
 
 app = typer.Typer(
     name="sparksweep",
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say_error(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        say_error("interrupted")
+        say_error(STOPPED)
         return INTERRUPTED
     return 0
 
@@ -89,7 +90,7 @@ def _exit_code(end: SystemExit) -> int:
     """Return the code typer ends with; it says nothing itself of an interrupt."""
     code = end.code if isinstance(end.code, int) else int(end.code is not None)
     if code == INTERRUPTED:
-        say_error("interrupted")
+        say_error(STOPPED)
     return code
 
 

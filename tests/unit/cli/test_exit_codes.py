@@ -33,7 +33,7 @@ def failing(monkeypatch):
         (SparksweepError("broken"), 1, "sparksweep: error: broken\n"),
         (UsageError("no such run"), 2, "sparksweep: error: no such run\n"),
         (ConfigError(["a: wrong", "b: wrong"]), 2, "sparksweep: error: a: wrong\nsparksweep: error: b: wrong\n"),
-        (KeyboardInterrupt(), 130, "sparksweep: error: interrupted\n"),
+        (KeyboardInterrupt(), 130, "sparksweep: error: interrupted; the same command goes on with what is done\n"),
     ],
 )
 def test_errors_become_lines_and_codes(failing, capsys, error, code, message):
@@ -82,4 +82,4 @@ def test_sigterm_ends_as_ctrl_c_does():
     code += "sys.exit(main(['generate', '--out', 'x']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 130
-    assert done.stderr == "sparksweep: error: interrupted\n"
+    assert done.stderr == "sparksweep: error: interrupted; the same command goes on with what is done\n"

@@ -7,7 +7,6 @@ import hashlib
 import html.parser
 import json
 import re
-import shutil
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -331,10 +330,8 @@ def test_nothing_temporary_is_left(submitted, leftovers, files):
 
 @pytest.fixture(scope="module")
 def on_cluster(submit, submitted, cluster_module, tmp_path_factory):
-    """jobs/sweep.py on two workers of one core each, with the tables and matrices of `submitted`."""
+    """The four jobs on two workers of one core each, from the zips of `submitted` on."""
     folder = tmp_path_factory.mktemp("cluster")
-    for name in ("tables", "matrix"):
-        shutil.copytree(submitted.workspace / name, folder / "workspace" / name)
     conf = (
         "spark.driver.host=127.0.0.1",
         "spark.driver.bindAddress=127.0.0.1",
@@ -346,8 +343,11 @@ def on_cluster(submit, submitted, cluster_module, tmp_path_factory):
         "spark.scheduler.maxRegisteredResourcesWaitingTime=60s",
     )
     with cluster_module.standalone_cluster(folder) as master:
-        said = submit("sweep", submitted.experiment, folder / "workspace", master=master, conf=conf).done()
-    return folder, Submitted(folder / "workspace", submitted.experiment, submitted.raw, {"sweep": said})
+        said = {
+            job: submit(job, submitted.experiment, folder / "workspace", master=master, conf=conf).done()
+            for job in ("ingest", "features", "sweep", "predict")
+        }
+    return folder, Submitted(folder / "workspace", submitted.experiment, submitted.raw, said)
 
 
 def test_a_cluster_of_two_gives_the_same_results(on_cluster, submitted):
@@ -362,6 +362,10 @@ def test_a_cluster_of_two_gives_the_same_results(on_cluster, submitted):
     models = [load_run(str(each.run)).load_model() for each in (submitted, there)]
     local, remote = (model.predict_proba(test.X) for model in models)
     assert remote.tobytes() == local.tobytes()
+    assert (there.run / "submission.csv").read_bytes() == (submitted.run / "submission.csv").read_bytes()
+    for part in ("train", "test"):
+        here, away = (open_matrix(each.workspace / f"matrix/four_sets/{part}") for each in (submitted, there))
+        assert away.manifest.digest == here.manifest.digest
 
 
 def test_both_workers_of_the_cluster_take_part(on_cluster):

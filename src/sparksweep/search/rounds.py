@@ -310,7 +310,8 @@ class Rounds:
             return None
         names = frozenset(params)  # a candidate sets all that one of the same names has set
         try:
-            estimator = self._probes.pop(names, None) or clone(self._estimator)
+            estimator = self._probes.pop(names, None)
+            estimator = clone(self._estimator) if estimator is None else estimator  # an ensemble's truth is its length
             estimator.set_params(**clone(dict(params), safe=False))
         except Exception:  # its fits will tell
             return None

@@ -14,7 +14,8 @@ __all__ = ["MOST_LOSSES", "Job", "Schedule"]
 
 MOST_LOSSES = 3  # a unit is submitted once and, when its task dies, twice more
 JOB_TASKS = 8  # tasks of several units a slot and job
-PATIENCE = 10.0  # seconds without any answer after which units are taken to be long: each gets a task of its own
+LEARNT = 4  # units a slot that must be done before all others may be one job
+PATIENCE = 60.0  # seconds without any answer after which units are taken to be long: each gets a task of its own
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Schedule:
         self._jobs: dict[int, Job] = {}
         self._numbers = itertools.count()
         self._begin = clock()
+        self._done = 0
 
     @property
     def finished(self) -> bool:
@@ -89,6 +91,7 @@ class Schedule:
             unit = job.open.pop(unit_id, None)
             if unit is not None:
                 self._costs.observe(unit.expected_cost, taken)
+                self._done += 1
         self._waiting += [unit for unit in (job.open.pop(unit_id, None) for unit_id in left) if unit is not None]
 
     def ended(self, job_id: int, failed_task: int | None = None, failed: bool = False) -> list[Unit]:
@@ -124,8 +127,9 @@ class Schedule:
             first, self._waiting = self._waiting[: 2 * self._slots], self._waiting[2 * self._slots :]
             return [(unit,) for unit in first]
         tasks = plan_tasks(self._waiting, self._costs.seconds, self._slots)
-        if len(tasks) < len(self._waiting):
-            # What small units take is known the better the more of them are done, so the rest is planned later.
+        learning = self._costs.known and self._done < LEARNT * self._slots
+        if len(tasks) < len(self._waiting) or learning:
+            # What units take is known the better the more of them are done, so the rest is planned later.
             tasks = tasks[: JOB_TASKS * self._slots]
         begun = {unit.unit_id for task in tasks for unit in task}
         self._waiting = [unit for unit in self._waiting if unit.unit_id not in begun]

@@ -43,10 +43,10 @@ def test_the_costliest_are_tried_first_and_the_rest_follows_the_first_answer():
 
 def test_what_answers_late_is_long_so_each_unit_has_its_task():
     now = [0.0]
-    schedule = Schedule(units(*range(1, 21)), 2, Costs(in_seconds=False), clock=lambda: now[0])
+    schedule = Schedule(units(*range(1, 101)), 2, Costs(in_seconds=False), clock=lambda: now[0])
     assert len(started(schedule)[0]) == 4
-    now[0] = 11.0
-    assert [len(task) for task in started(schedule)[0]] == [1] * 16
+    now[0] = 61.0
+    assert [len(task) for task in started(schedule)[0]] == [1] * 96  # a cluster that grows sees all of them
 
 
 def test_with_earlier_timings_nothing_is_tried_first():
@@ -55,7 +55,14 @@ def test_with_earlier_timings_nothing_is_tried_first():
     assert len(tasks) == 16  # the rest is planned when more is known of it
     assert all(len(task) > 50 for task in tasks)
     schedule = Schedule(units(*[2.0] * 1000), 2, Costs(in_seconds=True))
-    assert [len(tasks) for tasks in started(schedule)] == [1000]  # so that a cluster that grows sees all of them
+    assert [len(tasks) for tasks in started(schedule)] == [16]
+
+
+def test_long_units_are_one_job_once_they_are_known_to_be_long():
+    schedule = Schedule(units(*[2.0] * 1000), 2, Costs(in_seconds=True))
+    (tasks,) = started(schedule)
+    schedule.reported(0, {unit: 2.0 for (unit,) in tasks[:12]}, [])
+    assert [len(tasks) for tasks in started(schedule)] == [984]  # so that a cluster that grows sees all of them
 
 
 def test_units_that_a_task_gives_back_are_submitted_again():

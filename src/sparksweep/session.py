@@ -124,7 +124,8 @@ def active_session() -> SparkSession | None:
 
 def cpus_per_task(session: SparkSession) -> int:
     """Return ``spark.task.cpus``, the threads one fit may use (a fraction counts as 1)."""
-    return max(1, int(float(session.sparkContext.getConf().get("spark.task.cpus", "1") or "1")))
+    # One question to the JVM; SparkContext.getConf would bring all settings over, one by one.
+    return max(1, int(float(session.conf.get("spark.task.cpus", "1") or "1")))
 
 
 def is_local(session: SparkSession) -> bool:

@@ -70,7 +70,7 @@ class SparkSearch:
         if in_spark_task():
             return super().fit(X, y, **params)  # type: ignore[misc]  # the next base, which is a search
         with stopped_at_data():
-            super().fit(UNREADABLE)  # type: ignore[misc]  # scikit-learn checks its own parameters
+            super().fit(UNREADABLE, UNREADABLE)  # type: ignore[misc]  # scikit-learn checks its own parameters
         _check_limits(self)
         session = choose_session(**(self._handles or {}))
         _warn_of_what_has_no_effect(self)

@@ -31,7 +31,12 @@ case "$*" in
         rm -rf "$4" && mkdir -p "$4/bin" && cp "$0" "$4/bin/python" && echo "VIRTUAL_ENV=$4" >"$4/bin/activate"
         cp "$STAGE/command" "$4/bin/sparksweep"; cp "$STAGE/command" "$4/bin/ruff"
         cp "$STAGE/command" "$4/bin/mypy"; cp "$STAGE/command" "$4/bin/lint-imports" ;;
-    "-m pip install"*) cat "$STAGE/pip.says"; sleep "$(cat "$STAGE/pip.takes")"; exit "$(cat "$STAGE/pip.ends")" ;;
+    "-m pip install"*)
+        # Short naps: a signal that comes between two commands would miss the one long sleep that begins after it.
+        trap 'trap - INT; kill -INT $$' INT
+        cat "$STAGE/pip.says"
+        for ((naps = $(cat "$STAGE/pip.takes"); naps > 0; naps--)); do sleep 0.05; done
+        exit "$(cat "$STAGE/pip.ends")" ;;
     "-m pytest"*) exit "$(cat "$STAGE/pytest.ends" 2>/dev/null || echo 0)" ;;
 esac
 """
@@ -65,7 +70,7 @@ class Stage:
         return path
 
     def set(self, name: str, text: object) -> None:
-        """Write what a stand-in reads: ``pip.says``, ``pip.takes``, and ``COMMAND.ends`` for the code it ends with."""
+        """Write what a stand-in reads: ``pip.says``, ``pip.takes`` (naps of 0.05 s), ``COMMAND.ends`` (its exit code)."""
         (self.folder / name).write_text(f"{text}".removesuffix("\n") + "\n")
 
     def environment(self, **more: str) -> dict[str, str]:

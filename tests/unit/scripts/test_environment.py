@@ -220,7 +220,7 @@ def test_environment_that_works_survives_an_update_without_network(stage):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_interrupted_installation_does_not_count(stage, number):
     stage.add_python()
-    stage.set("pip.takes", 30)
+    stage.set("pip.takes", 600)
     process = stage.start("scripts/run")
     wait_for(stage, "-m pip install")
     os.killpg(process.pid, number)
@@ -234,7 +234,7 @@ def test_interrupted_installation_does_not_count(stage, number):
 
 def test_two_calls_at_once_install_once(stage):
     stage.add_python()
-    stage.set("pip.takes", 0.5)
+    stage.set("pip.takes", 10)
     first = stage.start("scripts/run")
     wait_for(stage, "-m pip install")
     second = stage.run("scripts/run")

@@ -15,6 +15,13 @@ def pytest_configure(config):
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """Call property tests slow: they try their property on a hundred inputs."""
+    for item in items:
+        if "hypothesis" in item.keywords:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """In CI a test that was skipped has failed: a missing tool must not look like a green run."""

@@ -32,6 +32,7 @@ def test_a_job_only_calls_its_command(job):
     assert f'main(["{job.stem}"' in job.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_what_runs_on_a_worker_imports_no_pyspark():
     code = "import sys, sparksweep.search.worker; print(*(name in sys.modules for name in sys.argv[1:]))"
     names = ["pyspark", "sparksweep.search.evaluate", "sklearn"]

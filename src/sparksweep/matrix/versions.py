@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from importlib import metadata
 
 __all__ = ["installed_versions"]
@@ -13,12 +14,15 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {"xgboost": ("xgboost", "xgboost-cp
 
 def installed_versions(names: Iterable[str]) -> dict[str, str]:
     """Return the versions of those of the named distributions that are installed, in the order given."""
-    found = {}
-    for name in names:
-        for wheel in OTHER_NAMES.get(name, (name,)):
-            try:
-                found[name] = metadata.version(wheel)
-            except metadata.PackageNotFoundError:
-                continue
-            break
-    return found
+    found = {name: _version(name) for name in names}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+@lru_cache(maxsize=None)  # reading one takes milliseconds, and a process goes on with the version it began with
+def _version(name: str) -> str | None:
+    for wheel in OTHER_NAMES.get(name, (name,)):
+        try:
+            return metadata.version(wheel)
+        except metadata.PackageNotFoundError:
+            continue
+    return None

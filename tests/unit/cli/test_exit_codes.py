@@ -76,6 +76,7 @@ def test_no_command_shows_the_commands(capsys):
     assert "sweep" in captured.out + captured.err
 
 
+@pytest.mark.slow
 def test_sigterm_ends_as_ctrl_c_does():
     code = "import os, signal, sys\nfrom sparksweep.cli import main\nimport sparksweep.talkingdata.generate as g\n"
     code += "g.generate = lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM)\n"

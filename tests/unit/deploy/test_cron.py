@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow  # starts shells
+
 SAYS_FAILED = "best score: -2.3\n2 of 20 fits failed, the first: no; all of them: /w/x/fits.parquet\nreport: x\n"
 
 

@@ -6,6 +6,8 @@ import shlex
 
 import pytest
 
+pytestmark = pytest.mark.slow  # starts shells
+
 NEEDED = ("demo", "--workspace", "wasbs://c@a/ws", "--environment", "wasbs://c@a/env.tar.gz")
 ENDED_WITH_3 = "ERROR Client: Application diagnostics message: User application exited with status 3"
 

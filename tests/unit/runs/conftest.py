@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from copy import deepcopy
 
 import numpy as np
 import pyarrow as pa
@@ -52,8 +53,13 @@ def with_tables():
     return add
 
 
-@pytest.fixture
-def search(iris, with_tables):
-    """Four candidates on three splits."""
+@pytest.fixture(scope="session")
+def fitted(iris):
     grid = {"var_smoothing": [1e-9, np.float64(0.5)], "priors": [None, [0.2, 0.3, 0.5]]}
-    return with_tables(GridSearchCV(GaussianNB(), grid, cv=3, scoring="neg_log_loss").fit(*iris))
+    return GridSearchCV(GaussianNB(), grid, cv=3, scoring="neg_log_loss").fit(*iris)
+
+
+@pytest.fixture
+def search(fitted, with_tables):
+    """Four candidates on three splits."""
+    return with_tables(deepcopy(fitted))

@@ -70,7 +70,7 @@ class Stage:
         return path
 
     def set(self, name: str, text: object) -> None:
-        """Write what a stand-in reads: ``pip.says``, ``pip.takes`` (naps of 0.05 s), ``COMMAND.ends`` (its exit code)."""
+        """Write what a stand-in reads: ``pip.says``, ``pip.takes`` (naps of 0.05 s), ``COMMAND.ends`` (exit code)."""
         (self.folder / name).write_text(f"{text}".removesuffix("\n") + "\n")
 
     def environment(self, **more: str) -> dict[str, str]:

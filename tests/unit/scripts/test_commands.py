@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.slow  # starts shells
+
 SCRIPTS = ["scripts/run", "scripts/test", "scripts/check"]
 
 

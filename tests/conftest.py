@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+# What runs for a minute does not earn back what the second compiler and a parallel collector cost two cores.
+QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
 
 def pytest_configure(config):
     """Let Ctrl-C reach what the tests start: what a shell runs in the background is born deaf to it."""
@@ -52,6 +55,7 @@ def spark(tmp_path_factory):
         "sparksweep-tests",
         master="local[2]",
         conf={
+            "spark.driver.extraJavaOptions": QUICK_JAVA,
             "spark.sql.shuffle.partitions": "2",
             "spark.default.parallelism": "2",
             "spark.local.dir": str(scratch),

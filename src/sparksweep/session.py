@@ -137,9 +137,7 @@ def task_slots(session: SparkSession) -> int:
     """Return how many tasks run at once now; with dynamic allocation it may be more later."""
     if is_local(session):
         return executor_slots(session)
-    tracker = session.sparkContext._jsc.sc().statusTracker()
-    executors = max(1, len(tracker.getExecutorInfos()) - 1)  # the driver is one of them
-    return executors * executor_slots(session)
+    return _executors(session) * executor_slots(session)
 
 
 def executor_slots(session: SparkSession) -> int:
@@ -150,9 +148,19 @@ def executor_slots(session: SparkSession) -> int:
         cores = _processors() if local["cores"] in (None, "*") else int(local["cores"])
     else:
         conf = session.sparkContext.getConf()
-        cluster = CLUSTER_MASTER.match(str(session.sparkContext.master))
-        cores = int(conf.get("spark.executor.cores", cluster["cores"] if cluster else "1") or "1")
+        master = str(session.sparkContext.master)
+        cluster = CLUSTER_MASTER.match(master)
+        if master.startswith("spark://"):  # where an executor takes all cores of its machine
+            default = str(session.sparkContext.defaultParallelism // _executors(session))
+        else:
+            default = cluster["cores"] if cluster else "1"
+        cores = int(conf.get("spark.executor.cores", default) or "1")
     return max(1, cores // cpus)
+
+
+def _executors(session: SparkSession) -> int:
+    tracker = session.sparkContext._jsc.sc().statusTracker()
+    return max(1, len(tracker.getExecutorInfos()) - 1)  # the driver is one of them
 
 
 def container_memory(session: SparkSession) -> int | None:

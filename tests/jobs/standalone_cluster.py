@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pyspark
+from tests.conftest import QUICK_JAVA
 
 from sparksweep import session
 
@@ -63,7 +64,17 @@ def _start(processes, log: Path, name: str, *options: str) -> subprocess.Popen:
     environment = java_environment()
     java = Path(environment["JAVA_HOME"], "bin", "java") if environment.get("JAVA_HOME") else "java"
     jars = str(Path(pyspark.__file__).parent / "jars" / "*")
-    command = [str(java), "-Xmx256m", "-cp", jars, f"org.apache.spark.deploy.{name}", "--webui-port", "0", *options]
+    command = [
+        str(java),
+        "-Xmx256m",
+        *QUICK_JAVA.split(),
+        "-cp",
+        jars,
+        f"org.apache.spark.deploy.{name}",
+        "--webui-port",
+        "0",
+        *options,
+    ]
     with log.open("w") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
     processes.append(process)

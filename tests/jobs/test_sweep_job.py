@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sklearn.model_selection import GridSearchCV, ParameterGrid
+from tests.conftest import QUICK_JAVA
 from xgboost import XGBClassifier
 
 from sparksweep import load_run
@@ -54,7 +55,8 @@ def submit(process, cluster_module):
     """Return a function that runs one of jobs/ by the package's own spark-submit."""
 
     def run(job: str, experiment: Path, workspace: Path, *, master: str = "local[2]", conf: tuple[str, ...] = ()):
-        settings = [word for setting in ("spark.ui.enabled=false", *conf) for word in ("--conf", setting)]
+        quick = [f"spark.{process}.extraJavaOptions={QUICK_JAVA}" for process in ("driver", "executor")]
+        settings = [word for setting in ("spark.ui.enabled=false", *quick, *conf) for word in ("--conf", setting)]
         command = [cluster_module.spark_submit(), "--master", master, "--driver-memory", "512m", *settings]
         return process(*command, JOBS / f"{job}.py", experiment, "--workspace", workspace)
 

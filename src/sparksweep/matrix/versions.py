@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cache
 from importlib import metadata
 
 __all__ = ["installed_versions"]
@@ -18,7 +18,7 @@ def installed_versions(names: Iterable[str]) -> dict[str, str]:
     return {name: version for name, version in found.items() if version is not None}
 
 
-@lru_cache(maxsize=None)  # reading one takes milliseconds, and a process goes on with the version it began with
+@cache  # reading one takes milliseconds, and a process goes on with the version it began with
 def _version(name: str) -> str | None:
     for wheel in OTHER_NAMES.get(name, (name,)):
         try:

@@ -10,15 +10,19 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+import threading
+import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from pyspark import Broadcast
-from pyspark.sql import SparkSession
+from pyspark import Broadcast, StorageLevel
+from pyspark.sql import DataFrame, SparkSession
 from scipy.sparse import issparse
 
 from sparksweep.errors import SearchError
@@ -40,11 +44,13 @@ __all__ = ["Isolation", "OnFits", "SparkFits"]
 log = logging.getLogger(__name__)
 
 OnFits = Callable[[Sequence[Fit]], None]
+SLOTS_INTERVAL = 5.0  # seconds between looks at how many tasks run at once
 WAIT = 1.0  # seconds between looks at what is to be started; arrivals are seen at once
 BUDGET = 2 * TASK_SECONDS  # after which a task of several units gives back the rest
 LARGE_HEADER = 1 << 20
 CLEAN_TASKS_PER_SLOT = 2
-REFIT_ROW = "fit binary, model binary"
+CLEAN_SECONDS = 3.0
+REFIT_ROW = "part int, parts int, content binary"
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ class SparkFits:
         costs : Costs
             What they may take.
         on_fits : callable
-            Called here, in the driver's main thread, with fits as they are done.
+            Called here, in the driver's main thread, with fits as they are done, and with none now and then.
 
         Raises
         ------
@@ -120,8 +126,12 @@ class SparkFits:
         schedule = Schedule(units, task_slots(self._session), costs)
         jobs = SparkJobs(self._session)
         started: dict[int, Job] = {}
-        with jobs.running():
+        slots_known = time.monotonic()
+        with jobs.running(), _to_the_last(partial(self._take_rest, arrivals, schedule, on_fits)):
             while not schedule.finished:
+                if time.monotonic() - slots_known > SLOTS_INTERVAL:
+                    schedule.set_slots(task_slots(self._session))
+                    slots_known = time.monotonic()
                 for job in schedule.next_jobs():
                     started[job.job_id] = job
                     frame = task_frame(self._session, len(job.tasks)).mapInPandas(
@@ -136,9 +146,11 @@ class SparkFits:
                         "nothing int",
                     )
                     what = f"sparksweep: {sum(map(len, job.tasks))} units in {len(job.tasks)} tasks"
-                    jobs.start(frame, what, partial(_tell_end, arrivals, job.job_id))
+                    jobs.start(frame.collect, what, partial(_tell_end, arrivals, job.job_id))
                 reports, ended = arrivals.wait(WAIT)
                 self._take(reports, schedule, on_fits)
+                if not reports:
+                    on_fits(())
                 for end in ended:
                     self._end(end, started.pop(end.job_id), schedule, work, on_fits)
 
@@ -165,23 +177,30 @@ class SparkFits:
         frame = task_frame(self._session, 1).mapInPandas(
             partial(run_refit, cargo=cargo, candidate_id=candidate_id), REFIT_ROW
         )
+        frame.persist(StorageLevel.DISK_ONLY)  # what is fetched part by part is trained once
 
         def on_end(rows: list[Any], error: BaseException | None) -> None:
             ends.append((rows, error))
             arrivals.end(JobEnded(0))
 
         jobs = SparkJobs(self._session)
-        with jobs.running():
-            jobs.start(frame, "sparksweep: refit", on_end)
-            while not ends:
-                arrivals.wait(WAIT)
+        try:
+            with jobs.running():
+                jobs.start(partial(_fetch_parts, frame), "sparksweep: refit", on_end)
+                while not ends:
+                    arrivals.wait(WAIT)
+        finally:
+            _unpersist(frame)
         (rows, error), *_ = ends
         if error is not None:
             raise job_error(error, "the refit") from error
-        fit: Fit = pickle.loads(bytes(rows[0]["fit"]))
+        if not rows or len(rows) < rows[0]["parts"]:
+            raise SearchError("the refit was lost: its model did not arrive whole; give the driver more memory")
+        fit: Fit
+        fit, model = pickle.loads(b"".join(row["content"] for row in sorted(rows, key=itemgetter("part"))))
         if fit.exception is not None:
             raise fit_exception(fit)
-        return fit, pickle.loads(bytes(rows[0]["model"]))
+        return fit, pickle.loads(model)
 
     def _take(self, reports: Sequence[Report], schedule: Schedule, on_fits: OnFits) -> None:
         fits: list[Fit] = []
@@ -196,6 +215,13 @@ class SparkFits:
             if fit.exception is not None:
                 raise fit_exception(fit)
 
+    def _take_rest(self, arrivals: Arrivals, schedule: Schedule, on_fits: OnFits) -> None:
+        """Keep what has arrived although the search is ending."""
+        try:
+            self._take(arrivals.wait(0)[0], schedule, on_fits)
+        except Exception as error:  # what ends the search is told
+            log.debug("the last fits could not be kept: %s", error)
+
     def _end(self, end: JobEnded, job: Job, schedule: Schedule, work: Work, on_fits: OnFits) -> None:
         """Take in a job's end: what its dead tasks left undone is tried again, what cannot be is lost."""
         if end.error is None:
@@ -206,6 +232,8 @@ class SparkFits:
                 raise job_error(end.error, _first_of(job, work)) from end.error
             why = found
             lost = schedule.ended(end.job_id, found.task, failed=True)
+            if schedule.hopeless:
+                raise job_error(end.error, "task after task") from end.error
             log.warning("%s; what was lost with it is tried again", found.reason)
         fits = [
             lost_fit(candidate_id, unit.split_id, work.threads, MOST_LOSSES, why.reason)
@@ -265,16 +293,44 @@ class SparkFits:
                 remove(self._name, node_folders(owner, local_folders(self._session)))
             else:
                 n_tasks = CLEAN_TASKS_PER_SLOT * task_slots(self._session)
-                name = self._name
-                self._session.sparkContext.parallelize(range(n_tasks), n_tasks).foreachPartition(
-                    partial(_remove_here, name=name, owner=owner)
-                )
+                remove_here = partial(_remove_here, name=self._name, owner=owner)
+                tasks = self._session.sparkContext.parallelize(range(n_tasks), n_tasks).mapPartitions(remove_here)
+                ended = threading.Event()
+                jobs = SparkJobs(self._session)
+                with jobs.running():
+                    jobs.start(tasks.collect, "sparksweep: tidy up", lambda rows, error: ended.set())
+                    ended.wait(CLEAN_SECONDS)  # the cluster may be gone, or others may have all of it
         except Exception as error:  # the session may have been stopped under the search
             log.debug("the data could not be removed from the nodes: %s", error)
 
 
-def _remove_here(numbers: Any, name: str, owner: str) -> None:
+@contextmanager
+def _to_the_last(on_error: Callable[[], None]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        on_error()
+        raise
+
+
+def _fetch_parts(frame: DataFrame) -> list[Any]:
+    """Return all rows of a persisted frame of one partition; of many a few at a time, so that no JVM holds them all."""
+    rows = frame.where("part = 0").collect()
+    if rows and rows[0]["parts"] > 1:
+        rows += frame.where("part > 0").repartition(rows[0]["parts"] - 1, "part").toLocalIterator()
+    return rows
+
+
+def _unpersist(frame: DataFrame) -> None:
+    try:
+        frame.unpersist()
+    except Exception as error:  # the session may have been stopped under the search
+        log.debug("the refit's parts could not be removed: %s", error)
+
+
+def _remove_here(numbers: Any, name: str, owner: str) -> Iterator[Any]:
     remove(name, node_folders(owner))
+    yield from ()
 
 
 def _tell_end(arrivals: Arrivals, job_id: int, rows: list[Any], error: BaseException | None) -> None:

@@ -2,7 +2,9 @@
 
 A Python worker of Spark forks one and uses it from unit to unit. It dies with a fit that crashes, hangs past its limit
 or takes more memory than its share; the worker writes down why and forks the next. The worker itself imports what fits
-need but runs none of it: a fork copies no threads, so OpenMP must have none yet. Runs on workers: no pyspark here.
+need but runs none of it: a fork copies no threads, and OpenMP, once it has some, waits in the child for ever for those
+that it lost (GCC bug 58378). Where the worker has run something all the same, as a UDF of the user's does, and a fit
+may use several threads, the child starts Python anew. Runs on workers: no pyspark here.
 """
 
 from __future__ import annotations
@@ -11,16 +13,18 @@ import ctypes
 import faulthandler
 import importlib
 import os
+import pickle
 import random
 import re
 import select
 import signal
 import stat
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -49,7 +53,7 @@ class Limits:
     seconds : float or None
         From the request to its last answer.
     memory : int or None
-        Bytes that belong to the process alone; what it maps together with others does not count.
+        Bytes that the process takes for itself beyond what it has before its first fit.
     """
 
     seconds: float | None = None
@@ -60,12 +64,13 @@ class Limits:
 class Reply:
     """One of the answers to a request; the last has no value and says whether the process is fit for another.
 
-    One with an error says that the process could not even be made ready.
+    The very first says that the process is ready and what memory it has then, or the error that keeps it from that.
     """
 
     value: Any = None
     last: bool = False
     unclean: bool = False
+    ready: int | None = None
     error: tuple[str, str] | None = None
 
 
@@ -95,21 +100,25 @@ class FitProcess:
         Called in the new process; returns what serves a request, as an iterator of answers.
     modules : sequence of str
         Imported here before the fork, so that no process has to do it again.
+    threads : int
+        How many threads OpenMP may use in it.
     """
 
-    def __init__(self, prepare: Callable[[], Serve], modules: Sequence[str]) -> None:
+    def __init__(self, prepare: Callable[[], Serve], modules: Sequence[str], threads: int = 1) -> None:
         for name in modules:
             with suppress(Exception):  # the process itself will say what is missing
                 importlib.import_module(name)
         self._connection, theirs = Pipe()
         self._stack, stack = os.pipe()
         os.set_blocking(self._stack, False)
-        worker = os.getpid()
+        os.set_blocking(stack, False)  # nobody reads it before the process is dead, and it must not wait for that
+        parent = _Parent(os.getpid(), threading.active_count(), threads)
+        self._memory_before = 0
         sys.stdout.flush()
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            _live(prepare, theirs, stack, worker)
+            _live(prepare, theirs, stack, parent)
         theirs.close()
         os.close(stack)
         self._answers = select.poll()  # the connection's own poll makes one at each call, which small fits feel
@@ -134,6 +143,10 @@ class FitProcess:
                 if reply.error is not None:
                     self.close()
                     raise _not_ready(*reply.error)
+                if reply.ready is not None:
+                    self._memory_before = reply.ready
+                    end = None if limits.seconds is None else time.monotonic() + limits.seconds
+                    continue
                 if reply.last:
                     break
                 yield reply.value
@@ -165,7 +178,7 @@ class FitProcess:
                 stack = self._ask_where()
                 self.close()
                 raise Died(f"TimeoutError: not done within {limits.seconds:g} s (fit_timeout)", stack, timed_out=True)
-            if limits.memory is not None and (taken := _own_memory(self.pid)) > limits.memory:
+            if limits.memory is not None and (taken := self._taken()) > limits.memory:
                 stack = self._ask_where()
                 self.close()
                 raise Died(
@@ -173,6 +186,10 @@ class FitProcess:
                     f"{limits.memory / 2**20:.0f} MiB (fit_memory)",
                     stack,
                 )
+
+    def _taken(self) -> int:
+        """Return the bytes that fits have taken, 0 before the process is ready for one."""
+        return _own_memory(self.pid) - self._memory_before if self._memory_before else 0
 
     def _ask_where(self) -> str:
         """Return the stack of a running process, as far as it can still tell."""
@@ -193,15 +210,18 @@ class FitProcess:
         self._connection.close()
         status = self._reap()
         stack = self._read_stack()
-        self._kill()  # what it has started may be left
+        self._kill_group()  # what it has started may be left
         os.close(self._stack)
         return Died(_ending(status), stack)
 
     def _kill(self) -> None:
-        with suppress(OSError):
-            os.killpg(self.pid, signal.SIGKILL)
+        self._kill_group()
         with suppress(OSError):
             os.kill(self.pid, signal.SIGKILL)
+
+    def _kill_group(self) -> None:
+        with suppress(OSError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def _reap(self) -> int | None:
         end = _now() + END_SECONDS
@@ -253,25 +273,80 @@ def _own_memory(pid: int) -> int:
 # --- in the new process ----------------------------------------------------------------------------------------------
 
 
-def _live(prepare: Callable[[], Serve], connection: Connection, stack: int, worker: int) -> NoReturn:
-    code = 1
-    try:
+@dataclass(frozen=True)
+class _Parent:
+    """The worker as it was at the fork: its Python threads, and those that OpenMP may use in the new process."""
+
+    pid: int
+    python_threads: int
+    threads: int
+
+    @property
+    def may_have_run_openmp(self) -> bool:
+        """Whether it has more threads than Python's own; OpenBLAS ends its own at a fork."""
+        try:
+            return len(os.listdir(f"/proc/{self.pid}/task")) > self.python_threads
+        except OSError:  # no Linux
+            return True
+
+
+def _live(prepare: Callable[[], Serve], connection: Connection, stack: int, parent: _Parent) -> None:
+    with _to_the_end():
         os.setsid()
-        _die_with(worker)
+        _die_with(parent.pid)
         _let_go_of_sockets(connection.fileno())
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        faulthandler.enable(file=stack)
-        faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True)
+        if parent.threads > 1 and parent.may_have_run_openmp:
+            _start_anew(prepare, connection.fileno(), stack)
         random.seed()
         np.random.seed()  # else all processes forked here would draw alike where no seed is given
-        try:
-            serve = prepare()
-        except Exception as error:
-            connection.recv()
-            connection.send(Reply(error=(type(error).__name__, str(error))))
-        else:
-            _answer(serve, connection)
+        _serve(prepare, connection, stack)
+
+
+ANEW = """
+import sys
+sys.path[:] = {path!r}
+from sparksweep.search.fit_process import live_anew
+live_anew({prepare}, {connection}, {stack})
+"""
+
+
+def _start_anew(prepare: Callable[[], Serve], connection: int, stack: int) -> NoReturn:
+    """Replace this process by a new Python that goes on where this one is, with none of the worker's memory."""
+    with tempfile.TemporaryFile() as file:
+        pickle.dump(prepare, file, protocol=5)
+        file.seek(0)
+        for number in (file.fileno(), connection, stack, *_files_of(prepare)):
+            os.set_inheritable(number, True)
+        code = ANEW.format(path=sys.path, prepare=file.fileno(), connection=connection, stack=stack)
+        os.execv(sys.executable, [sys.executable, "-c", code])
+
+
+def _files_of(prepare: Callable[[], Serve]) -> list[int]:
+    """Return the numbers of the open files among the arguments of a partial."""
+    found = [getattr(each, "file", None) for each in getattr(prepare, "args", ())]
+    return [number for number in found if isinstance(number, int)]
+
+
+def live_anew(prepare: int, connection: int, stack: int) -> None:
+    """Do in a Python that was started anew what the process before it was forked for.
+
+    Parameters
+    ----------
+    prepare, connection, stack : int
+        Numbers of open files: the pickled callable, the worker's pipe, where to write the stack.
+    """
+    with _to_the_end():
+        with open(prepare, "rb") as file:
+            made = pickle.load(file)
+        _serve(made, Connection(connection), stack)
+
+
+@contextmanager
+def _to_the_end() -> Iterator[None]:
+    """End the process with the block, without what Python does at its exit."""
+    code = 1
+    try:
+        yield
         code = 0
     except EOFError:
         code = 0  # the worker has closed its end
@@ -284,7 +359,18 @@ def _live(prepare: Callable[[], Serve], connection: Connection, stack: int, work
         os._exit(code)
 
 
-def _answer(serve: Serve, connection: Connection) -> None:
+def _serve(prepare: Callable[[], Serve], connection: Connection, stack: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    faulthandler.enable(file=stack)
+    faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True)
+    try:
+        serve = prepare()
+    except Exception as error:
+        connection.recv()  # what is asked must find somebody who answers
+        connection.send(Reply(error=(type(error).__name__, str(error))))
+        return
+    connection.send(Reply(ready=_own_memory(os.getpid())))
     threads = threading.active_count()
     while True:
         request = connection.recv()

@@ -1,38 +1,42 @@
 """The key of a fit: equal exactly where training again would give the same scores.
 
-It is a digest of what enters a fit: params, rows of the split, X, y and what goes with them, the estimator's class and
-fixed params, threads, whether train scores are wanted, and the versions that change scores. Estimators enter by class
-and params, functions by qualified name, arrays by content. What has no stable form, such as a function of a notebook,
-gives keys that no other search has, and the reason.
+It is a digest of what enters a fit: the estimator as the candidate makes it, rows of the split, X, y and what goes with
+them, threads, whether train scores are wanted, and the versions that change scores. Estimators enter by class, params
+and whatever else they hold (fitted state, requested metadata), functions by qualified name, arrays by content. A class
+or function brings the version of its package or, where that has none, the digest of its module's source. What has no
+stable form, such as a function of a notebook, gives keys that no other search has, and the reason.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
 import json
 import math
 import pickle
 import platform
 import sys
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from sklearn.base import clone
 
 from sparksweep.matrix.manifest import array_facts
-from sparksweep.search.scoring import Scoring
+from sparksweep.search.scoring import Scoring, is_estimators_own
+from sparksweep.search.threads import is_thread_param, limit_threads
 
 __all__ = ["ALL_ROWS_DIGEST", "Identity", "Unstable", "data_digest", "split_digest", "stable_value"]
 
 ALL_ROWS_DIGEST = "all rows"  # stands for the split of the refit
 LIBRARIES = ("numpy", "scipy", "sklearn")
 MAIN = b"__main__"
+AS_PYTHONS = (np.bool_, np.int64, np.float64, np.str_)  # an estimator cannot tell them from bool, int, float and str
 
 
 class Unstable(Exception):
@@ -80,17 +84,26 @@ class Identity:
         self.estimator = _dotted(type(estimator))
         self.data = data
         self.unstable: list[str] = []
-        self._salt = uuid.uuid4().hex
-        self._own = {name: self._stable(value, name) for name, value in estimator.get_params(deep=True).items()}
         self._scorer = self._stable_scoring(scoring)
+        salt = uuid.uuid4().hex if self.unstable else None
+        self._threads = threads
+        self._base = clone(estimator)
+        limit_threads(self._base, threads)
+        self._own = None if _holds_estimators(self._base) else self._stable_params(_shallow_params(self._base))
+        self._class = self._stable(type(estimator), "the estimator")
+        self._state = self._stable(_state_beside_params(self._base), "the estimator")
         self._common = {
-            "estimator": self._stable(type(estimator), "the estimator"),
+            "salt": salt,
             "data": data,
             "fit_params": self._stable(dict(fit_params), "an argument of fit"),
             "score_params": self._stable(dict(score_params), "an argument of the scorers"),
             "threads": threads,
             "train_scores": return_train_score,
-            "versions": _versions(estimator),
+            "versions": {
+                "python": platform.python_version(),
+                "machine": platform.machine(),
+                **{name: _version_of(name) for name in LIBRARIES},
+            },
         }
 
     def fit_key(self, params: Mapping[str, Any], split: str) -> str:
@@ -107,10 +120,7 @@ class Identity:
 
     def fit_keys(self, params: Mapping[str, Any], splits: Sequence[str]) -> list[str]:
         """Return the keys of a candidate on several splits."""
-        own = {**self._own, **{name: self._stable(value, name) for name, value in params.items()}}
-        known: dict[str, Any] = {**self._common, "params": own}
-        if self.unstable:
-            known["salt"] = self._salt
+        known = {**self._common, "estimator": self._resolved(params)}
         start = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
         keys = []
         for split in splits:
@@ -119,6 +129,25 @@ class Identity:
             keys.append(digest.hexdigest())
         return keys
 
+    def _resolved(self, params: Mapping[str, Any]) -> Any:
+        """Return the form of the estimator that a candidate's params make.
+
+        One that holds no others is its own params with those of the candidate put over them. One that does has to be
+        made: a component that a candidate replaces takes its params with it.
+        """
+        if self._own is not None and not any(hasattr(value, "get_params") for value in params.values()):
+            given = {name: self._threads if is_thread_param(name) else value for name, value in params.items()}
+            return {"estimator": [self._class, {**self._own, **self._stable_params(given)}, self._state]}
+        try:
+            estimator = clone(self._base).set_params(**clone(dict(params), safe=False))
+            limit_threads(estimator, self._threads)
+        except Exception:  # such a fit fails, for a reason that may lie in this process
+            return {"base": self._stable(self._base, "the estimator"), "params": self._stable_params(params)}
+        return self._stable(estimator, "the estimator")
+
+    def _stable_params(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self._stable(value, name) for name, value in params.items()}
+
     def scorer_identities(self, names: Sequence[str]) -> dict[str, str]:
         """Return what each score was computed by; a score is another's only where that is equal, too."""
         by_name = self._scorer if isinstance(self._scorer, dict) else dict.fromkeys(names, self._scorer)
@@ -126,11 +155,12 @@ class Identity:
 
     def _stable_scoring(self, scoring: Scoring) -> str | dict[str, str]:
         if scoring.each is not None:
-            return {name: self._scorer_text(scorer) for name, scorer in scoring.each.items()}
-        return self._scorer_text(scoring.scorer)
+            return {name: self._scorer_text(scorer, "one of several") for name, scorer in scoring.each.items()}
+        return self._scorer_text(scoring.scorer, "single")
 
-    def _scorer_text(self, scorer: Any) -> str:
-        text = json.dumps(self._stable(scorer, "a scorer"), sort_keys=True)
+    def _scorer_text(self, scorer: Any, role: str) -> str:
+        form = "the estimator's own" if is_estimators_own(scorer) else self._stable(scorer, "a scorer")
+        text = json.dumps([role, form], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _stable(self, value: Any, what: str) -> Any:
@@ -140,18 +170,20 @@ class Identity:
             reason = f"{what}: {error}"
             if reason not in self.unstable:
                 self.unstable.append(reason)
-            return None
+            return {"unstable": uuid.uuid4().hex}
 
 
 def data_digest(X: Any, y: Any) -> str:
-    """Return the hex digest of the content of X and y, whatever they are."""
+    """Return the hex digest of the content of X and y, whatever they are.
+
+    Raises
+    ------
+    Unstable
+        They hold what has no stable form.
+    """
     digest = hashlib.sha256()
     for value in (X, y):
-        try:
-            text = json.dumps(stable_value(value), sort_keys=True)
-        except Unstable:
-            text = uuid.uuid4().hex  # never the same again
-        digest.update(text.encode())
+        digest.update(json.dumps(stable_value(value), sort_keys=True).encode())
     return digest.hexdigest()
 
 
@@ -180,7 +212,9 @@ def stable_value(value: Any) -> Any:
 
 
 def _plain(value: Any) -> tuple[Any] | None:
-    if isinstance(value, np.generic) and value.dtype.kind in "biufU":
+    if isinstance(value, np.generic) and value.dtype.kind in "biufcU":
+        if type(value) not in AS_PYTHONS:
+            return ({"numpy": [value.dtype.str, repr(value.item())]},)
         value = value.item()
     if value is None or isinstance(value, (bool, int, str)):
         return (value,)
@@ -200,17 +234,16 @@ def _collection(value: Any) -> tuple[Any] | None:
 
 
 def _array(value: Any) -> tuple[Any] | None:
+    if isinstance(value, np.ma.MaskedArray):
+        parts = [stable_value(each) for each in (value.data, np.ma.getmaskarray(value), value.fill_value)]
+        return ({"masked": parts},)
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
         facts = array_facts(np.asarray(value))
-        return ({"array": [facts.dtype, list(facts.shape), facts.sha256]},)
+        kind = facts.dtype if value.dtype.names is None else repr(value.dtype)
+        return ({"array": [kind, list(facts.shape), facts.sha256]},)
     if issparse(value) and value.format in ("csr", "csc"):
         parts = [stable_value(getattr(value, name)) for name in ("data", "indices", "indptr")]
         return ({"sparse": [_dotted(type(value)), list(value.shape), parts]},)
-    if isinstance(value, np.ndarray) or type(value).__module__.partition(".")[0] == "pandas":
-        try:
-            return ({"hash": [_dotted(type(value)), joblib.hash(value)]},)
-        except Exception as error:  # whatever it holds
-            raise Unstable(f"a {type(value).__name__} cannot be pickled ({error})") from error
     return None
 
 
@@ -224,7 +257,7 @@ def _named(value: Any) -> tuple[Any] | None:
     module = getattr(value, "__module__", None)
     if module in (None, "__main__") or _found(str(module), name) is not value:
         raise Unstable(f"{name} is defined in a notebook or within a function, so its name says nothing of its content")
-    return ({"name": f"{module}.{name}"},)
+    return ({"name": [f"{module}.{name}", _version_of(str(module))]},)
 
 
 def _found(module: str, name: str) -> Any:
@@ -236,39 +269,51 @@ def _found(module: str, name: str) -> Any:
 
 
 def _estimator(value: Any) -> tuple[Any] | None:
-    if not hasattr(value, "get_params"):
+    if not hasattr(value, "get_params") or isinstance(value, type):
         return None
-    params = {name: stable_value(each) for name, each in sorted(value.get_params(deep=False).items())}
-    return ({"estimator": [stable_value(type(value)), params]},)
+    params = {name: stable_value(each) for name, each in _shallow_params(value).items()}
+    return ({"estimator": [stable_value(type(value)), params, stable_value(_state_beside_params(value))]},)
+
+
+def _shallow_params(estimator: Any) -> dict[str, Any]:
+    return dict(sorted(estimator.get_params(deep=False).items()))
+
+
+def _state_beside_params(estimator: Any) -> dict[str, Any]:
+    """Return what an estimator holds besides params: requested metadata, kinds of output, and all that was fitted."""
+    params = estimator.get_params(deep=False)
+    return {name: each for name, each in sorted(getattr(estimator, "__dict__", {}).items()) if name not in params}
+
+
+def _holds_estimators(estimator: Any) -> bool:
+    shallow, deep = estimator.get_params(deep=False), estimator.get_params(deep=True)
+    return len(deep) > len(shallow) or any(hasattr(value, "get_params") for value in shallow.values())
 
 
 def _pickled(value: Any) -> Any:
     try:
-        data = pickle.dumps(value, protocol=5)
+        if MAIN in pickle.dumps(value, protocol=5):
+            raise Unstable(f"a {type(value).__name__} refers to what a notebook defines")
+        digest = joblib.hash(value)  # unlike a pickle it does not tell equal texts from one text
+    except Unstable:
+        raise
     except Exception as error:  # whatever it holds
         raise Unstable(f"a {type(value).__name__} cannot be pickled ({error})") from error
-    if MAIN in data:
-        raise Unstable(f"a {type(value).__name__} refers to what a notebook defines")
-    return {"pickle": [_dotted(type(value)), hashlib.sha256(data).hexdigest()]}
+    return {"hash": [_dotted(type(value)), _version_of(type(value).__module__), digest]}
 
 
 def _dotted(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _versions(estimator: Any) -> dict[str, str]:
-    """Return the versions that change scores: of Python, the machine's kind, and the libraries of the estimators."""
-    packages = {*LIBRARIES, *(type(each).__module__.partition(".")[0] for each in _estimators(estimator))}
-    found = {"python": platform.python_version(), "machine": platform.machine()}
-    for package in sorted(packages - {"builtins", "__main__"}):
-        version = getattr(importlib.import_module(package), "__version__", None)
-        if version is not None:
-            found[package] = str(version)
-    return found
-
-
-def _estimators(estimator: Any) -> Iterator[Any]:
-    yield estimator
-    for value in estimator.get_params(deep=True).values():
-        if hasattr(value, "get_params") and not isinstance(value, type):
-            yield value
+@functools.cache  # what is imported stays as it is
+def _version_of(module: str) -> str:
+    """Return the version of the package that a module belongs to, else the digest of the module's source."""
+    version = getattr(sys.modules.get(module.partition(".")[0]), "__version__", None)
+    if isinstance(version, str):
+        return version
+    source = getattr(sys.modules.get(module), "__file__", None)
+    try:
+        return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
+    except OSError:  # in a zip, say
+        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from contextlib import suppress
@@ -13,6 +14,7 @@ import psutil
 __all__ = ["memory_share"]
 
 USABLE = 0.95  # of the container; at its very limit the whole of it would be killed
+LEAST_SHARE = 128 << 20
 FRESH_SECONDS = 10.0
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -26,29 +28,24 @@ class _Terms(Protocol):
     def slots(self) -> int: ...
 
 
-def memory_share(terms: _Terms) -> int:
-    """Return the bytes that a fit may have for itself.
+def memory_share(terms: _Terms) -> int | None:
+    """Return the bytes that a fit may take, None for no limit.
 
     It is ``fit_memory`` where the user set it. Else it is an equal part, one a slot, of what is left beside the Java
-    process: of an executor's container, which is its heap and its overhead; without one, of the machine or the control
-    group that this process is in.
+    process and the Python workers: of an executor's container, which is its heap and its overhead; without one, of the
+    machine or the control group that this process is in. Where that comes out less than any fit needs, Java has filled
+    the container and may well give room back, so nothing is ended for it.
     """
     if terms.fit_memory is not None:
         return terms.fit_memory
-    return max(int(_usable(terms.container) / max(1, terms.slots)), 1)
+    return _share(terms.container, max(1, terms.slots), int(time.monotonic() / FRESH_SECONDS))
 
 
-_usable_now: tuple[float, int | None, float] | None = None
-
-
-def _usable(container: int | None) -> float:
-    """Return the usable bytes; what others hold changes, but looking costs 1 ms."""
-    global _usable_now
-    now = time.monotonic()
-    if _usable_now is None or _usable_now[1] != container or now - _usable_now[0] > FRESH_SECONDS:
-        whole = _machine_or_group() if container is None else container
-        _usable_now = (now, container, USABLE * whole - _java_memory())
-    return _usable_now[2]
+@functools.lru_cache(maxsize=1)  # what others hold changes, but looking costs 1 ms, which small fits feel
+def _share(container: int | None, slots: int, period: int) -> int | None:
+    whole = _machine_or_group() if container is None else container
+    share = (USABLE * whole - _java_memory()) / slots - _worker_memory()
+    return int(share) if share >= LEAST_SHARE else None
 
 
 def _machine_or_group() -> int:
@@ -66,3 +63,7 @@ def _java_memory() -> int:
             if parent.name().startswith("java"):
                 return int(parent.memory_info().rss)
     return 0
+
+
+def _worker_memory() -> int:
+    return int(psutil.Process().memory_info().rss)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import functools
 import hashlib
 import logging
 import mmap
@@ -42,10 +43,10 @@ NO_ROOM = {
     errno.EACCES,
     errno.EPERM,
     errno.EIO,
-    errno.ENOENT,
     errno.ENOTDIR,
 }
 SUFFIX = ".data"
+ATTEMPTS = 3
 
 
 @dataclass
@@ -172,25 +173,34 @@ def lay_down(name: str, parcel: Callable[[], Parcel], folders: Sequence[Path]) -
         found = _hold(folder / f"{name}{SUFFIX}")
         if found is not None:
             return NodeFile(name, found, path=folder / f"{name}{SUFFIX}")
-    content: Parcel | None = None
+    content = functools.cache(parcel)
     for folder in folders:
+        path = folder / f"{name}{SUFFIX}"
         try:
-            with _locked(folder, name):
-                path = folder / f"{name}{SUFFIX}"
-                found = _hold(path)
-                if found is None:
-                    content = content or parcel()
-                    found = _write(path, content)
+            found = _hold_or_write(path, content)
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
             log.warning("the data does not fit into %s: %s", folder, error.strerror)
             continue
-        if content is not None:
-            content.buffers.clear()  # they lie on disk now; whoever else holds the parcel need not keep them
+        if content.cache_info().currsize:
+            content().buffers.clear()  # they lie on disk now; whoever else holds the parcel need not keep them
         return NodeFile(name, found, path=path)
     log.warning("no local folder has room for the data: each worker holds a copy in memory")
-    return NodeFile(name, None, content or parcel())
+    return NodeFile(name, None, content())
+
+
+def _hold_or_write(path: Path, content: Callable[[], Parcel]) -> int:
+    for _ in range(ATTEMPTS - 1):
+        with suppress(FileNotFoundError):  # a search that ends just now has removed the folder in between
+            return _hold_or_write_once(path, content)
+    return _hold_or_write_once(path, content)
+
+
+def _hold_or_write_once(path: Path, content: Callable[[], Parcel]) -> int:
+    with _locked(path.parent, path.name.removesuffix(SUFFIX)):
+        found = _hold(path)
+        return _write(path, content()) if found is None else found
 
 
 def remove(name: str, folders: Sequence[Path]) -> None:
@@ -224,6 +234,9 @@ def _shared_base(folder: Path) -> Path:
 @contextmanager
 def _locked(folder: Path, name: str) -> Iterator[None]:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if {folder.stat().st_uid, folder.parent.stat().st_uid} != {os.getuid()}:
+        # What is read from here is unpickled, so nobody else may have put it here.
+        raise PermissionError(errno.EACCES, f"{folder.parent} belongs to another user")
     with FileLock(folder / f"{name}.lock"):
         yield
 
@@ -235,7 +248,8 @@ def _hold(path: Path) -> int | None:
     except OSError:
         return None
     fcntl.flock(file, fcntl.LOCK_SH)
-    if os.fstat(file).st_nlink == 0:  # removed between the two
+    status = os.fstat(file)
+    if status.st_nlink == 0 or status.st_uid != os.getuid():  # removed between the two; or put there by somebody else
         os.close(file)
         return None
     return file
@@ -247,13 +261,13 @@ def _write(path: Path, parcel: Parcel) -> int:
     try:
         file = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
+            fcntl.flock(file, fcntl.LOCK_SH)  # before it is written: what nobody holds is swept
             with open(file, "wb", closefd=False) as stream:
                 _write_parts(stream, views)
+            os.replace(beside, path)
         except BaseException:
             os.close(file)
             raise
-        fcntl.flock(file, fcntl.LOCK_SH)
-        os.replace(beside, path)
         return file
     finally:
         with suppress(OSError):

@@ -7,6 +7,7 @@ import logging
 import math
 import sys
 import time
+import uuid
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from sparksweep.search.costs import Costs, timed_costs
 from sparksweep.search.evaluate import SearchData, Split, Work
 from sparksweep.search.execution import Isolation, SparkFits
 from sparksweep.search.fits import ALL_ROWS, Fit, fits_table
-from sparksweep.search.identity import ALL_ROWS_DIGEST, Identity, data_digest, split_digest
+from sparksweep.search.identity import ALL_ROWS_DIGEST, Identity, Unstable, data_digest, split_digest
 from sparksweep.search.keeping import FitKeeper
 from sparksweep.search.ledger import Lease, open_ledger
 from sparksweep.search.pickling import dumps
@@ -124,15 +125,17 @@ class Rounds:
         self._stack = ExitStack()
         decides = search.refit if isinstance(search.refit, str) else None
         self._progress = Progress(search.on_progress, problem.n_splits, decides, search.error_score)
+        data, unstable = _digest_of(problem)
         self._identity = Identity(
             self._estimator,
-            data_digest(problem.X, problem.y),
+            data,
             problem.routed.fit,
             problem.routed.score,
             problem.scoring,
             threads,
             search.return_train_score,
         )
+        self._identity.unstable.extend(unstable)
         self._keeper: FitKeeper | None = None
         self._lease: Lease | None = None
         self._lease_checked = time.monotonic()
@@ -400,6 +403,14 @@ class Rounds:
                 UserWarning,
                 stacklevel=2,
             )
+
+
+def _digest_of(problem: Problem) -> tuple[str, list[str]]:
+    """Return the digest of X and y, or what no other search has, and why."""
+    try:
+        return data_digest(problem.X, problem.y), []
+    except Unstable as error:
+        return uuid.uuid4().hex, [f"X or y: {error}"]
 
 
 def _without(units: Sequence[Unit], done: Mapping[tuple[int, int], Any]) -> list[Unit]:

@@ -14,6 +14,8 @@ __all__ = ["MOST_LOSSES", "Job", "Schedule"]
 
 MOST_LOSSES = 3  # a unit is submitted once and, when its task dies, twice more
 JOB_TASKS = 8  # tasks of several units a slot and job
+MOST_TASKS = 256  # of a job, or more where that is `JOB_TASKS`: each task unpickles the units of its whole job
+HOPELESS = 10  # dead tasks in a row, with no unit done between them
 LEARNT = 4  # units a slot that must be done before all others may be one job
 PATIENCE = 60.0  # seconds without any answer after which units are taken to be long: each gets a task of its own
 
@@ -39,7 +41,7 @@ class Schedule:
     units : sequence of Unit
         All of them.
     slots : int
-        Tasks that run at once, as far as known; on a cluster that grows it may be too few.
+        Tasks that run at once; see `set_slots`.
     costs : Costs
         Told of each unit that is done.
     clock : callable
@@ -59,11 +61,21 @@ class Schedule:
         self._numbers = itertools.count()
         self._begin = clock()
         self._done = 0
+        self._losses_in_a_row = 0
 
     @property
     def finished(self) -> bool:
         """Whether nothing waits and nothing runs."""
         return not (self._waiting or self._suspects or self._jobs)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether so many tasks have died in a row that the fault lies with no unit."""
+        return self._losses_in_a_row >= max(HOPELESS, 2 * self._slots)
+
+    def set_slots(self, slots: int) -> None:
+        """Say how many tasks run at once now: a cluster grows and shrinks."""
+        self._slots = max(1, slots)
 
     def losses(self, unit_id: int) -> int:
         """Return how often a unit's task has died."""
@@ -87,6 +99,8 @@ class Schedule:
         job = self._jobs.get(job_id)
         if job is None:
             return
+        if seconds:
+            self._losses_in_a_row = 0
         for unit_id, taken in seconds.items():
             unit = job.open.pop(unit_id, None)
             if unit is not None:
@@ -108,6 +122,7 @@ class Schedule:
             Whether it ended before its time.
         """
         job = self._jobs.pop(job_id)
+        self._losses_in_a_row += failed
         named = failed and failed_task is not None and failed_task < len(job.tasks)
         blamed = job.tasks[failed_task] if named else list(job.open.values())  # type: ignore[index]
         lost: list[Unit] = []
@@ -131,6 +146,7 @@ class Schedule:
         if len(tasks) < len(self._waiting) or learning:
             # What units take is known the better the more of them are done, so the rest is planned later.
             tasks = tasks[: JOB_TASKS * self._slots]
+        tasks = tasks[: max(MOST_TASKS, JOB_TASKS * self._slots)]
         begun = {unit.unit_id for task in tasks for unit in task}
         self._waiting = [unit for unit in self._waiting if unit.unit_id not in begun]
         return tasks

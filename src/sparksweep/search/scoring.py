@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import check_scoring, get_scorer
 
-__all__ = ["Scoring", "accepts_sample_weight", "build_scoring"]
+__all__ = ["Scoring", "accepts_sample_weight", "build_scoring", "is_estimators_own"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,11 @@ def build_scoring(estimator: Any, scoring: Any, *, raise_errors: bool) -> Scorin
     return Scoring(check_scoring(estimator, scoring=scoring, raise_exc=raise_errors), each)
 
 
+def is_estimators_own(scorer: Callable[..., Any]) -> bool:
+    """Tell whether a scorer does nothing but call the estimator's ``score``."""
+    return type(scorer) is type(check_scoring(LogisticRegression(), None))
+
+
 def accepts_sample_weight(scorer: Callable[..., Any], estimator: Any) -> bool:
     """Tell whether a scorer takes ``sample_weight``.
 
@@ -70,7 +75,7 @@ def accepts_sample_weight(scorer: Callable[..., Any], estimator: Any) -> bool:
     """
     if isinstance(scorer, _made_by_make_scorer()):
         return _takes_weights(scorer)
-    if type(scorer) is type(check_scoring(estimator, None)) if hasattr(estimator, "score") else False:
+    if is_estimators_own(scorer):
         return "sample_weight" in inspect.signature(estimator.score).parameters
     return "sample_weight" in inspect.signature(scorer).parameters
 

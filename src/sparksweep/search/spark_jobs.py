@@ -43,14 +43,17 @@ class SparkJobs:
         self._threads: list[threading.Thread] = []
 
     def start(
-        self, frame: DataFrame, description: str, on_end: Callable[[list[Any], BaseException | None], None]
+        self,
+        action: Callable[[], list[Any]],
+        description: str,
+        on_end: Callable[[list[Any], BaseException | None], None],
     ) -> None:
-        """Collect a frame in the background.
+        """Run a job in the background.
 
         Parameters
         ----------
-        frame : DataFrame
-            The job.
+        action : callable
+            Runs the job, or a few, and returns rows.
         description : str
             Shown by Spark's pages.
         on_end : callable
@@ -60,7 +63,7 @@ class SparkJobs:
         def job() -> None:
             try:
                 self._context.setJobGroup(self._group, description, interruptOnCancel=True)
-                rows = frame.collect()
+                rows = action()
             except BaseException as error:
                 on_end([], error)
             else:

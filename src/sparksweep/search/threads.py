@@ -9,15 +9,20 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-__all__ = ["limit_threads", "limited_pools", "thread_params", "unlike_plan"]
+__all__ = ["is_thread_param", "limit_threads", "limited_pools", "thread_params", "unlike_plan"]
 
 # The parameter's name in scikit-learn, XGBoost and LightGBM; in XGBoost's and LightGBM's own words; in CatBoost.
 THREAD_PARAMS = frozenset({"n_jobs", "nthread", "thread_count"})
 
 
+def is_thread_param(name: str) -> bool:
+    """Tell whether a parameter says how many threads to use."""
+    return name.rpartition("__")[2] in THREAD_PARAMS
+
+
 def thread_params(estimator: Any) -> dict[str, Any]:
     """Return the parameters, nested ones too, that say how many threads to use."""
-    return {name: value for name, value in estimator.get_params(deep=True).items() if _last_part(name) in THREAD_PARAMS}
+    return {name: value for name, value in estimator.get_params(deep=True).items() if is_thread_param(name)}
 
 
 def limit_threads(estimator: Any, threads: int) -> dict[str, Any]:
@@ -44,7 +49,7 @@ def unlike_plan(estimator: Any, candidates: Iterable[Mapping[str, Any]], threads
     wanted = {name: value for name, value in thread_params(estimator).items() if value not in (None, threads)}
     for params in candidates:
         for name, value in params.items():
-            if _last_part(name) in THREAD_PARAMS and value not in (None, threads):
+            if is_thread_param(name) and value not in (None, threads):
                 wanted.setdefault(name, value)
     return wanted
 
@@ -63,10 +68,6 @@ def _is_sklearn(owners: Mapping[str, Any], name: str, estimator: Any) -> bool:
     """
     path, _, _ = name.rpartition("__")
     return type(owners.get(path, estimator) if path else estimator).__module__.partition(".")[0] == "sklearn"
-
-
-def _last_part(name: str) -> str:
-    return name.rpartition("__")[2]
 
 
 _found: tuple[int, ThreadpoolController] | None = None

@@ -29,6 +29,8 @@ from sparksweep.search.units import Unit
 
 __all__ = ["Cargo", "Report", "Terms", "run_refit", "run_tasks"]
 
+PART_BYTES = 8 << 20
+
 
 class _Broadcast(Protocol):
     @property
@@ -172,17 +174,34 @@ def run_tasks(
 
 
 def run_refit(frames: Iterable[pd.DataFrame], cargo: Cargo, candidate_id: int) -> Iterator[pd.DataFrame]:
-    """Train one candidate on all rows; the frame has one row: the pickled fit and model."""
+    """Train one candidate on all rows; each frame that comes out has one row with a part of the pickled fit and model.
+
+    In parts, since the JVM holds several copies of a row, and one of a large forest would be more than it has.
+    """
     host = _host_for(cargo)
     for _ in frames:
-        fit, model = host.refit(candidate_id)
-        yield pd.DataFrame({"fit": [pickle.dumps(fit)], "model": [model]})
+        told = pickle.dumps(host.refit(candidate_id))
+        parts = range(0, len(told), PART_BYTES)
+        for number, begin in enumerate(parts):
+            part = told[begin : begin + PART_BYTES]
+            yield pd.DataFrame({"part": [number], "parts": [len(parts)], "content": [part]})
     _make_next_task_cheap()
 
 
 def _own_seconds(fits: Sequence[Fit]) -> float:
     """Return what the fits of a unit took, without what the first in a process waits for: the fork, imports."""
     return max((fit.fit_time for fit in fits), default=0.0) + sum(fit.score_time for fit in fits)
+
+
+class _Start:
+    """When something began: by the clock, and by a count that no setting of the clock moves."""
+
+    def __init__(self) -> None:
+        self.moment = time.time()
+        self._count = time.monotonic()
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._count
 
 
 class _Host:
@@ -202,7 +221,7 @@ class _Host:
 
     def evaluate(self, unit: Unit) -> list[Fit]:
         """Return the fits of a unit; those that its process did not live to tell are failures."""
-        started = time.time()
+        started = _Start()
         fits: list[Fit] = []
         try:
             fits.extend(self._ask(unit, self.terms.fit_timeout))
@@ -214,7 +233,7 @@ class _Host:
 
     def refit(self, candidate_id: int) -> tuple[Fit, bytes | None]:
         """Return the refit; it has no time limit, since there is no other result to go on with."""
-        started = time.time()
+        started = _Start()
         try:
             ((fit, model),) = self._ask(candidate_id, None)
         except Died as end:
@@ -227,11 +246,12 @@ class _Host:
                 self._serve = _prepare(self._data, self._payload)
             return self._serve(request)
         if self._process is None or not self._process.alive:
-            self._process = FitProcess(partial(_prepare, self._data, self._payload), self.terms.modules)
+            prepare = partial(_prepare, self._data, self._payload)
+            self._process = FitProcess(prepare, self.terms.modules, self.terms.threads)
         return self._process.ask(request, Limits(seconds, memory_share(self.terms)))
 
-    def _dead(self, end: Died, candidate_id: int, split_id: int, started: float) -> Fit:
-        terms, now = self.terms, time.time()
+    def _dead(self, end: Died, candidate_id: int, split_id: int, started: _Start) -> Fit:
+        terms = self.terms
         none: dict[str, float | None] = dict.fromkeys(terms.scorers or ())
         return Fit(
             candidate_id=candidate_id,
@@ -241,12 +261,12 @@ class _Host:
             train_scores=none if terms.return_train_score else {},
             score_errors={},
             multimetric=terms.scorers is not None,
-            fit_time=now - started,
+            fit_time=started.seconds(),
             score_time=0.0,
             n_test=0,
             fit_error=end.told,
-            started=started,
-            ended=now,
+            started=started.moment,
+            ended=time.time(),
             host=socket.gethostname(),
             pid=os.getpid(),
             thread_count=terms.threads,

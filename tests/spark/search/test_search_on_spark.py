@@ -51,8 +51,10 @@ class Behaving(ClassifierMixin, BaseEstimator):
         self.classes_ = np.unique(y)
         if self.deed == "die":
             os._exit(1)
-        if self.deed == "sleep a little":
-            time.sleep(0.5)
+        if isinstance(self.deed, float):
+            time.sleep(self.deed)
+        if self.deed == "learn much":
+            self.coef_ = np.random.default_rng(0).random(4 << 20)
         if self.deed == "grow":
             kept = []
             while True:
@@ -234,7 +236,7 @@ def test_candidates_that_differ_in_rounds_are_trained_together(spark):
 def test_the_data_lies_on_the_node_once_and_not_after_the_search(spark, tmp_path):
     base = Path(spark.sparkContext.getConf().get("spark.local.dir"))
     seen = []
-    search = GridSearchCV(Behaving(), {"deed": ["sleep a little"]}, cv=4, refit=False)
+    search = GridSearchCV(Behaving(), {"deed": [0.5]}, cv=4, refit=False)
     search.on_progress = lambda now: seen.append(len(list(base.glob("sparksweep-*/*/*.data"))))
     search.fit(X, Y)
     assert set(seen) == {1}
@@ -268,6 +270,21 @@ def test_a_failing_refit_gives_its_exception_and_keeps_the_results(spark):
     with pytest.raises(ArithmeticError, match="all rows are too many"):
         search.fit(X, Y)
     assert search.cv_results_["mean_test_score"].shape == (1,)
+
+
+def test_a_large_model_comes_back_in_parts(spark):
+    search = GridSearchCV(Behaving("learn much"), {"mark": [None]}, cv=2, refit=True).fit(X, Y)
+    np.testing.assert_array_equal(search.best_estimator_.coef_, np.random.default_rng(0).random(4 << 20))
+    assert not spark.sparkContext._jsc.sc().getPersistentRDDs().size()
+
+
+def test_progress_is_told_although_no_fit_ends(spark):
+    told = []
+    search = GridSearchCV(Behaving(4.0), {"mark": [None]}, cv=2, refit=False)
+    search.on_progress = told.append
+    search.fit(X, Y)
+    assert len([each for each in told if each.done == 0]) >= 2
+    assert told[-1].done == 2
 
 
 def test_what_cannot_be_pickled_is_named(spark):

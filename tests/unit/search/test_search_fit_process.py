@@ -211,3 +211,68 @@ def test_it_dies_with_its_worker():
     while time.monotonic() < end and _lives(child):
         time.sleep(0.05)
     assert not _lives(child)
+
+
+AFTER_OPENMP = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from functools import partial
+from sklearn.datasets import make_classification
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sparksweep.search.fit_process import FitProcess, Limits
+import boosting_deeds
+X, y = make_classification(500, random_state=0)
+HistGradientBoostingClassifier(max_iter=5).fit(X, y)
+process = FitProcess(partial(boosting_deeds.prepare, X, y), [], threads=2)
+print(list(process.ask(None, Limits(seconds=60.0))))
+process.close()
+"""
+BOOSTING_DEEDS = """
+from sklearn.ensemble import HistGradientBoostingClassifier
+def prepare(X, y):
+    def serve(request):
+        yield HistGradientBoostingClassifier(max_iter=5).fit(X, y).score(X, y) > 0.5
+    return serve
+"""
+
+
+def test_a_worker_that_has_used_threads_of_openmp_can_still_train(tmp_path):
+    (tmp_path / "boosting_deeds.py").write_text(BOOSTING_DEEDS)
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    told = subprocess.run(
+        [sys.executable, "-c", AFTER_OPENMP, str(tmp_path)], env=environment, capture_output=True, text=True
+    )
+    assert told.stdout == "[True]\n", told.stderr
+
+
+def crash_with_many_threads():
+    def descend(depth):
+        if depth:
+            descend(depth - 1)
+        time.sleep(60)
+
+    for _ in range(40):
+        threading.Thread(target=descend, args=(100,), daemon=True).start()
+    time.sleep(1)
+    os.kill(os.getpid(), signal.SIGSEGV)
+    yield
+
+
+def test_a_crash_with_more_to_say_than_a_pipe_holds_ends_all_the_same(process):
+    with pytest.raises(Died) as died:
+        ask(process, crash_with_many_threads, Limits(seconds=30.0))
+    assert not died.value.timed_out
+    assert died.value.told.splitlines()[-1].endswith("was killed by SIGSEGV")
+
+
+def wait_a_little():
+    time.sleep(1)
+    yield "done"
+
+
+def test_what_the_worker_had_before_is_not_the_fits():
+    kept = np.ones(40 << 20)  # 320 MiB
+    process = FitProcess(prepare, [])
+    assert ask(process, wait_a_little, Limits(memory=100 << 20)) == ["done"]
+    process.close()
+    del kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import os
 import subprocess
@@ -11,11 +12,18 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from scipy.sparse import csr_matrix
+from sklearn import config_context
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from xgboost import XGBClassifier
 
 from sparksweep.search import identity as module
 from sparksweep.search.identity import Identity, Unstable, data_digest, split_digest, stable_value
@@ -66,8 +74,109 @@ def test_whatever_changes_a_score_changes_the_key(other):
 
 def test_a_version_changes_the_key(monkeypatch):
     before = made().fit_key({}, SPLIT)
+    with_tree = made(PIPELINE).fit_key({"clf": XGBClassifier()}, SPLIT)
+    monkeypatch.setattr(xgboost, "__version__", "99")
+    module._version_of.cache_clear()
+    assert made().fit_key({}, SPLIT) == before
+    assert made(PIPELINE).fit_key({"clf": XGBClassifier()}, SPLIT) != with_tree
     monkeypatch.setattr(module.np, "__version__", "99")
+    module._version_of.cache_clear()
     assert made().fit_key({}, SPLIT) != before
+    monkeypatch.undo()
+    module._version_of.cache_clear()
+
+
+def test_source_without_a_version_enters_by_its_content(tmp_path, monkeypatch):
+    keys = []
+    for module_text in ("A = 1", "A = 2"):
+        (tmp_path / "own_estimators.py").write_text(
+            f"from sklearn.linear_model import LogisticRegression\n{module_text}\n"
+            "class Mine(LogisticRegression):\n    pass\n"
+        )
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "own_estimators", raising=False)
+        module._version_of.cache_clear()
+        keys.append(made(importlib.import_module("own_estimators").Mine()).fit_key({}, SPLIT))
+    monkeypatch.delitem(sys.modules, "own_estimators")
+    module._version_of.cache_clear()
+    assert keys[0] != keys[1]
+
+
+def test_a_class_of_a_module_that_cannot_be_found_is_unstable():
+    shipped = type("Shipped", (LogisticRegression,), {"__module__": "train_script"})
+    assert made(shipped()).unstable
+    assert made(shipped()).fit_key({}, SPLIT) != made(shipped()).fit_key({}, SPLIT)
+
+
+PIPELINE = Pipeline([("sc", StandardScaler()), ("clf", LogisticRegression())])
+
+
+def fitted(seed):
+    data = np.random.default_rng(seed).normal(size=(20, 2))
+    return LogisticRegression().fit(data, data[:, 0] > 0)
+
+
+def asking(wanted):
+    with config_context(enable_metadata_routing=True):
+        return make_pipeline(StandardScaler().set_fit_request(sample_weight=wanted), LogisticRegression())
+
+
+@pytest.mark.parametrize(
+    ("estimator", "one", "other"),
+    [
+        (PIPELINE, {"clf": SVC(C=1000)}, {"clf": SVC(C=1000), "clf__C": 1.0}),
+        (PIPELINE, {"clf": SVC(C=1000)}, {"clf": SVC()}),
+        (
+            PIPELINE,
+            {"steps": [("clf", SVC(C=1000))]},
+            {"steps": [("clf", SVC(C=1000))], "clf__C": 1.0},
+        ),
+        (PIPELINE, {"clf": FrozenEstimator(fitted(0))}, {"clf": FrozenEstimator(fitted(1))}),
+        (None, {"C": np.float32(0.1)}, {"C": float(np.float32(0.1))}),
+        (None, {"C": 1.0}, {"C": 1.0, "dual": lambda: 0}),
+    ],
+    ids=["component and its param", "components", "steps", "frozen", "float32", "unstable"],
+)
+def test_candidates_that_differ_have_keys_that_differ(estimator, one, other):
+    identity = made(estimator)
+    assert identity.fit_key(one, SPLIT) != identity.fit_key(other, SPLIT)
+    assert identity.fit_key(one, SPLIT) == made(estimator).fit_key(one, SPLIT)
+
+
+def test_two_unstable_values_are_two_candidates():
+    identity = made()
+    assert identity.fit_key({"C": lambda: 0}, SPLIT) != identity.fit_key({"C": lambda: 1}, SPLIT)
+
+
+def test_what_an_estimator_holds_beside_its_params_counts():
+    assert made(asking(True)).fit_key({}, SPLIT) != made(asking(False)).fit_key({}, SPLIT)
+    assert made(asking(True)).fit_key({}, SPLIT) == made(asking(True)).fit_key({}, SPLIT)
+    models = [made(fit_params={"init_model": fitted(seed)}).fit_key({}, SPLIT) for seed in (0, 1, 0)]
+    assert models[0] == models[2] != models[1]
+
+
+def test_a_component_given_whole_is_the_same_as_the_pipeline_with_it():
+    with_svc = Pipeline([("sc", StandardScaler()), ("clf", SVC(C=7))])
+    assert made(PIPELINE).fit_key({"clf": SVC(), "clf__C": 7}, SPLIT) == made(with_svc).fit_key({}, SPLIT)
+
+
+def test_threads_that_a_user_asked_for_do_not_count_since_fits_have_their_own():
+    def key(**params):
+        return made(XGBClassifier(**params)).fit_key({"max_depth": 2}, SPLIT)
+
+    assert key(n_jobs=1) == key(n_jobs=2) == key() != made(XGBClassifier(), threads=2).fit_key({"max_depth": 2}, SPLIT)
+
+
+def test_the_estimators_own_score_is_the_same_whatever_texts_are_made_of():
+    names = ["lbfgs", "".join(["lb", "fgs"])]
+    told = [made(LogisticRegression(solver=name), scoring=None) for name in names]
+    assert told[0].scorer_identities(["score"]) == told[1].scorer_identities(["score"])
+    assert told[0].fit_key({}, SPLIT) == told[1].fit_key({}, SPLIT)
+
+
+def test_one_scorer_is_not_one_of_several_with_its_name():
+    single, several = made(scoring="accuracy"), made(scoring={"score": "accuracy"})
+    assert single.scorer_identities(["score"]) != several.scorer_identities(["score"])
 
 
 def test_the_order_of_a_candidates_params_does_not_matter():
@@ -111,6 +220,10 @@ def test_scores_are_known_by_what_computed_them():
         (np.random.RandomState(0), np.random.RandomState(1)),
         (pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]})),
         (np.array(["a", None], dtype=object), np.array(["b", None], dtype=object)),
+        (np.float32(1), np.float64(1)),
+        (np.int32(1), 1),
+        (np.ma.array([1, 2], mask=[True, False]), np.ma.array([1, 2], mask=[False, False])),
+        (np.zeros(1, dtype=[("a", "i4"), ("b", "i4")]), np.zeros(1, dtype=[("b", "i4"), ("a", "i4")])),
         (float("nan"), "nan"),
         (b"a", "a"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from multiprocessing import get_context
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csc_matrix, csr_matrix
 
+from sparksweep.search import node_data
 from sparksweep.search.evaluate import SearchData
 from sparksweep.search.node_data import Parcel, lay_down, node_folders, pack, remove, sweep_abandoned
 
@@ -222,3 +224,40 @@ def _anonymous_bytes():
     status = Path("/proc/self/status").read_text()
     (line,) = [line for line in status.splitlines() if line.startswith("RssAnon:")]
     return int(line.split()[1]) * 1024
+
+
+def test_what_is_being_written_is_not_swept(folders, monkeypatch):
+    write_parts, other = node_data._write_parts, folders[0].with_name("app-2")
+
+    def write_while_another_begins(stream, views):
+        sweep_abandoned([other])
+        write_parts(stream, views)
+
+    monkeypatch.setattr(node_data, "_write_parts", write_while_another_begins)
+    laid_down = laid({"a": np.arange(3)}, folders)
+    assert laid_down.parcel is None
+    assert laid_down.open()["a"].tolist() == [0, 1, 2]
+    laid_down.close()
+
+
+def test_a_folder_that_is_removed_meanwhile_is_made_again(folders, monkeypatch):
+    write, calls = node_data._write, []
+
+    def lose_the_folder_once(path, parcel):
+        calls.append(path)
+        if len(calls) == 1:
+            shutil.rmtree(path.parent)
+        return write(path, parcel)
+
+    monkeypatch.setattr(node_data, "_write", lose_the_folder_once)
+    laid_down = laid({"a": np.arange(3)}, folders)
+    assert (laid_down.parcel, len(calls)) == (None, 2)
+    laid_down.close()
+
+
+def test_what_another_user_put_there_is_not_opened(folders, monkeypatch):
+    first = laid({"a": np.arange(3)}, folders)
+    monkeypatch.setattr(os, "getuid", lambda: 4242)
+    second = laid({"a": np.arange(3)}, folders)
+    assert (second.file, second.parcel is not None) == (None, True)
+    first.close()

@@ -58,11 +58,11 @@ def test_with_earlier_timings_nothing_is_tried_first():
     assert [len(tasks) for tasks in started(schedule)] == [16]
 
 
-def test_long_units_are_one_job_once_they_are_known_to_be_long():
+def test_long_units_are_few_jobs_once_they_are_known_to_be_long():
     schedule = Schedule(units(*[2.0] * 1000), 2, Costs(in_seconds=True))
     (tasks,) = started(schedule)
     schedule.reported(0, {unit: 2.0 for (unit,) in tasks[:12]}, [])
-    assert [len(tasks) for tasks in started(schedule)] == [984]  # so that a cluster that grows sees all of them
+    assert [len(tasks) for tasks in started(schedule)] == [256]
 
 
 def test_units_that_a_task_gives_back_are_submitted_again():
@@ -98,6 +98,40 @@ def test_without_a_name_every_open_unit_is_suspect_and_no_more_run_alone_than_th
     schedule.reported(0, {0: 1.0}, [])
     assert schedule.ended(0, failed=True) == []
     assert started(schedule) == [[[1]], [[2]]]
+
+
+def test_when_every_task_dies_it_is_soon_hopeless():
+    schedule = Schedule(units(*[1.0] * 80), 2, known())
+    deaths = 0
+    while not schedule.hopeless:
+        for job in schedule.next_jobs():
+            schedule.ended(job.job_id, failed_task=0, failed=True)
+            deaths += 1
+    assert 10 <= deaths <= 12  # several jobs may end before it is asked
+
+
+def test_one_that_comes_to_an_end_gives_hope():
+    schedule = Schedule(units(*[1.0] * 80), 2, known())
+    for _ in range(12):
+        (job, *_) = schedule.next_jobs()
+        schedule.reported(job.job_id, {next(iter(job.open)): 1.0}, [])
+        schedule.ended(job.job_id, failed_task=len(job.tasks) - 1, failed=True)
+    assert not schedule.hopeless
+
+
+def test_a_cluster_that_grows_gets_more_tasks():
+    schedule = Schedule(units(*[0.3] * 20_000), 1, known())
+    assert len(started(schedule)[0]) == 8
+    schedule.set_slots(64)
+    assert len(started(schedule)[0]) == 8 * 64
+
+
+def test_a_job_has_no_more_tasks_than_one_of_them_can_hear_of():
+    costs = Costs(in_seconds=True)
+    schedule = Schedule(units(*[2.0] * 15_625), 2, costs)
+    (tasks,) = started(schedule)
+    schedule.reported(0, {unit: 2.0 for (unit,) in tasks[:12]}, [])
+    assert [len(tasks) for tasks in started(schedule)] == [256]
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ clocks that differ or jump, and a waiter that was paused itself, change nothing.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 import time
@@ -37,6 +38,8 @@ __all__ = [
     "read_holder",
     "remove_lease",
 ]
+
+log = logging.getLogger(__name__)
 
 LEASES = "leases"
 PRUNING = "prune"  # the lease of who prunes, beside those of sweeps
@@ -162,15 +165,22 @@ class Lease:
         self._release()
 
     def check(self) -> None:
-        """Make sure that this process still holds the lease.
+        """Make sure that this process still holds the lease, as far as that can be known now.
+
+        A storage that does not answer says nothing of another driver, and what is done must not be lost for it.
 
         Raises
         ------
         SearchError
             Another has taken it over, since no heartbeat came from here; nothing may be written any more.
         """
-        if not self._successor and self._holds():
-            return
+        if not self._successor:
+            try:
+                if self._holds():
+                    return
+            except StorageError as error:
+                log.debug("who holds sweep %s cannot be seen for now: %s", self._key[:8], error)
+                return
         raise SearchError(
             f"sweep {self._key[:8]} was taken over by {self._successor} while this driver stood still;"
             " run the command again to wait for it and continue"
@@ -340,9 +350,9 @@ def _read(store: Store, path: str) -> bytes | None:
     try:
         return store.read_bytes(path)
     except StorageError:
-        if store.exists(path):
-            raise
-        return None
+        if not store.exists(path):
+            return None
+        return store.read_bytes(path)  # it came between the two, or the same error comes again
 
 
 def _parse_owner(data: bytes) -> Owner | None:

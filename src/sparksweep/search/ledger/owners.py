@@ -45,7 +45,7 @@ class Owner:
     @property
     def gone(self) -> bool:
         """Whether the process has ended for certain; of another machine's nothing is known."""
-        return bool(self.machine) and self.machine == _machine() and _began(self.pid) != self.began
+        return self.is_here and _ended(self.pid, self.began)
 
     @property
     def is_here(self) -> bool:

@@ -348,3 +348,45 @@ def test_a_process_is_known_without_proc_too(monkeypatch, tmp_path):
     assert not owner.gone
     assert replace(owner, began="1 s").gone
     assert not replace(owner, machine="").gone
+
+
+def test_a_process_that_cannot_be_seen_is_not_taken_to_be_dead(monkeypatch):
+    mine = Owner()
+    monkeypatch.setattr(owners, "_began", lambda pid: None)  # as /proc mounted with hidepid answers other users
+    assert not mine.gone
+
+
+def test_a_storage_that_does_not_answer_is_no_takeover(ledger, monkeypatch):
+    def fail(*arguments):
+        raise StorageError("cannot list leases: 503")
+
+    with ledger.lease(KEY, beat=60.0) as lease:
+        with monkeypatch.context() as patch:
+            patch.setattr(leases, "read_holder", fail)
+            lease.check()
+        lease.check()
+
+
+def test_a_beat_that_comes_between_two_looks_is_read(ledger, monkeypatch):
+    store = LocalStore(ledger.uri)
+    exists = LocalStore.exists
+
+    def write_it_meanwhile(self, path):
+        self.write_bytes("leases/beat", b"1")
+        return exists(self, path)
+
+    monkeypatch.setattr(LocalStore, "read_bytes", _first_failing(LocalStore.read_bytes))
+    monkeypatch.setattr(LocalStore, "exists", write_it_meanwhile)
+    assert leases._read(store, "leases/beat") == b"1"
+
+
+def _first_failing(read):
+    calls = []
+
+    def read_bytes(self, path):
+        calls.append(path)
+        if len(calls) == 1:
+            raise StorageError(f"cannot read {path}: No such file or directory")
+        return read(self, path)
+
+    return read_bytes

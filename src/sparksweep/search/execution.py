@@ -31,7 +31,7 @@ from sparksweep.search.costs import Costs
 from sparksweep.search.evaluate import SearchData, Work
 from sparksweep.search.failures import Lost, fit_exception, job_error, lost_task
 from sparksweep.search.fits import Fit, lost_fit
-from sparksweep.search.node_data import node_folders, pack, remove
+from sparksweep.search.node_data import NodeFile, lay_down, node_folders, pack, remove, sweep_abandoned
 from sparksweep.search.pickling import dumps
 from sparksweep.search.schedule import MOST_LOSSES, Job, Schedule
 from sparksweep.search.spark_jobs import SparkJobs, task_frame
@@ -48,6 +48,7 @@ SLOTS_INTERVAL = 5.0  # seconds between looks at how many tasks run at once
 WAIT = 1.0  # seconds between looks at what is to be started; arrivals are seen at once
 BUDGET = 2 * TASK_SECONDS  # after which a task of several units gives back the rest
 LARGE_HEADER = 1 << 20
+CHUNK_BYTES = 64 << 20  # of a broadcast: Java holds each whole while it sends it
 CLEAN_TASKS_PER_SLOT = 2
 CLEAN_SECONDS = 3.0
 REFIT_ROW = "part int, parts int, content binary"
@@ -90,14 +91,18 @@ class SparkFits:
         self._data = data
         self._name = ""
         self._isolation = isolation
-        self._shipped: list[Broadcast[Any]] = []
+        self._laid_down: NodeFile | None = None
+        self._chunks: list[Broadcast[bytes]] = []
+        self._work: list[Broadcast[bytes]] = []
 
     def close(self) -> None:
         """Destroy the broadcasts, and remove the data from the nodes."""
         if self._name:
             self._clean_nodes()
-        while self._shipped:
-            _destroy(self._shipped.pop())
+        for broadcast in [*self._work, *self._chunks]:
+            _destroy(broadcast)
+        if self._laid_down is not None:
+            self._laid_down.close()
 
     def run(self, work: Work, units: Sequence[Unit], costs: Costs, on_fits: OnFits) -> None:
         """Train and score units.
@@ -246,20 +251,30 @@ class SparkFits:
             raise SearchError(f"{_first_of(job, work)} was lost {MOST_LOSSES} times: {why.reason}")
 
     def _ship(self, work: Work) -> Cargo:
-        if not self._shipped:
-            parcel = pack(_ready(self._data), partial(dumps, what="X, y or what goes with them"))
-            if len(parcel.header) > LARGE_HEADER:
-                log.warning(
-                    "X is no array of numbers: %.0f MB of it travel as a pickle, of which each worker has a copy",
-                    len(parcel.header) / 1e6,
-                )
-            self._name = parcel.digest()
-            self._broadcast(parcel, "X and y")
-        while len(self._shipped) > 1:
-            _destroy(self._shipped.pop())
+        if not self._name:
+            self._ship_data()
+        while self._work:
+            _destroy(self._work.pop())
         payload = dumps(work, what="the estimator, its parameters or the scorers")
-        self._broadcast(payload, "what is to be fitted")
-        return Cargo(self._shipped[0], self._shipped[1], self._terms(work))
+        self._work.append(self._broadcast(payload, "what is to be fitted"))
+        return Cargo(self._chunks, self._work[0], self._terms(work))
+
+    def _ship_data(self) -> None:
+        """Bring the data to where fits run: in local mode it is laid down here, on a cluster it travels in chunks."""
+        parcel = pack(_ready(self._data), partial(dumps, what="X, y or what goes with them"))
+        if len(parcel.header) > LARGE_HEADER:
+            log.warning(
+                "X is no array of numbers: %.0f MB of it travel as a pickle, of which each worker has a copy",
+                len(parcel.header) / 1e6,
+            )
+        name = parcel.digest()
+        if is_local(self._session):
+            folders = node_folders(self._session.sparkContext.applicationId, local_folders(self._session))
+            sweep_abandoned(folders)
+            self._laid_down = lay_down(name, parcel.pieces, folders)
+        if self._laid_down is None or self._laid_down.file is None:
+            self._chunks += [self._broadcast(chunk, "X and y") for chunk in parcel.chunks(CHUNK_BYTES)]
+        self._name = name
 
     def _terms(self, work: Work) -> Terms:
         scorers = work.scoring.names if work.scoring.each is not None else None
@@ -279,9 +294,9 @@ class SparkFits:
             isolate=self._isolation.isolate,
         )
 
-    def _broadcast(self, value: Any, what: str) -> None:
+    def _broadcast(self, value: bytes, what: str) -> Broadcast[bytes]:
         try:
-            self._shipped.append(self._session.sparkContext.broadcast(value))
+            return self._session.sparkContext.broadcast(value)
         except Exception as error:
             raise SearchError(f"{what} cannot be sent to Spark's workers: {type(error).__name__}: {error}") from error
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -11,58 +13,58 @@ from typing import Any
 from sparksweep.errors import StorageError
 from sparksweep.search.fits import COMPLETE, Fit, from_record, to_record
 from sparksweep.search.identity import Identity
-from sparksweep.search.ledger import Ledger, LedgerWriter
+from sparksweep.search.ledger import Ledger
 
 __all__ = ["FitKeeper"]
 
 log = logging.getLogger(__name__)
 
 Place = tuple[int, int]  # candidate_id, split_id
+LEASE_INTERVAL = 1.0  # seconds
 
 
 class FitKeeper:
-    """What a search takes from its ledger and adds to it; a context, at whose end the ledger is closed.
+    """What a search takes from its ledger and adds to it; a context, in which no other driver trains the same sweep.
 
     Parameters
     ----------
-    ledger : Ledger or None
-        None keeps nothing.
+    ledger : Ledger
+        Where fits are kept.
     identity : Identity
         Of the search.
     sweep_key : str
-        Stands in each record.
+        Stands in each record, and names the lease.
     """
 
-    def __init__(self, ledger: Ledger | None, identity: Identity, sweep_key: str) -> None:
+    def __init__(self, ledger: Ledger, identity: Identity, sweep_key: str) -> None:
         self._ledger = ledger
         self._identity = identity
         self._facts = {"estimator": identity.estimator, "data": identity.data, "sweep_key": sweep_key}
+        self._lease = ledger.lease(sweep_key, on_wait=log.warning)
+        self._lease_checked = time.monotonic()
         self._records: Mapping[str, dict[str, Any]] = {}
-        self._writer: LedgerWriter | None = None
         self._unwritten: list[dict[str, Any]] = []
         self._attempts: dict[str, int] = {}
 
     def __enter__(self) -> FitKeeper:
-        if self._ledger is not None:
+        with ExitStack() as stack:
+            stack.enter_context(self._lease)
             self._writer = self._ledger.writer()
+            stack.callback(self._writer.close)
+            stack.callback(self._write_rest)
             self.read()
+            self._at_end = stack.pop_all()
+        for reason in self._identity.unstable:
+            log.warning("no fit of this search can be reused later: %s", reason)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._writer is None:
-            return
-        try:
-            self._write_rest()
-        except StorageError as failure:
-            log.warning("%d fits are not in the ledger %s: %s", len(self._unwritten), self._place, failure)
-        self._writer.close()
+        self._at_end.close()
 
     def read(self) -> None:
         """Look at what the ledger has now."""
-        if self._ledger is None:
-            return
         contents = self._ledger.read()
         for note in contents.notes:
             log.warning("ledger: %s", note)
@@ -97,40 +99,66 @@ class FitKeeper:
         """Let go of what was read; it is needed no more once the round has begun."""
         self._records = {}
 
-    def numbered(self, fit: Fit, key: str) -> Fit:
-        """Return a new fit with the number of the attempt that it is, counted over all runs."""
-        before = self._attempts.get(key, 0)
-        return replace(fit, attempt=before + fit.attempt) if before else fit
-
-    def keep(self, fits: Sequence[tuple[Fit, str, str]]) -> None:
-        """Write fits; when this returns they are on storage.
+    def keep(self, fits: Sequence[Fit], keys: Mapping[Place, str], params: Mapping[int, str]) -> list[Fit]:
+        """Write new fits; when this returns they are on storage.
 
         A ledger that cannot be written for now does not end a search: it is said once and tried again with the next
         fits and at the end.
 
         Parameters
         ----------
-        fits : sequence of (Fit, fit_key, params as JSON text)
-            Those that are new.
+        fits : sequence of Fit
+            What is trained. Those that end the search are not written.
+        keys : mapping of (candidate_id, split_id) to str
+            Their keys.
+        params : mapping of int to str
+            The candidates' params as JSON text.
+
+        Returns
+        -------
+        list of Fit
+            The fits with the number of the attempt that each is, counted over all runs.
+
+        Raises
+        ------
+        SearchError
+            Another driver has taken over.
         """
-        if self._writer is None:
-            return
+        self._check_lease()
         said = bool(self._unwritten)
-        self._unwritten += [self._record(*each) for each in fits]
+        numbered = [self._numbered(fit, keys[fit.candidate_id, fit.split_id]) for fit in fits]
+        self._unwritten += [
+            self._record(fit, keys[fit.candidate_id, fit.split_id], params[fit.candidate_id])
+            for fit in numbered
+            if fit.exception is None
+        ]
         try:
-            self._write_rest()
+            self._write()
         except StorageError as error:
             if not said:
                 log.warning("the ledger cannot be written for now, fits are kept in memory: %s", error)
+        return numbered
 
-    @property
-    def _place(self) -> str:
-        return "" if self._ledger is None else self._ledger.uri
+    def _check_lease(self) -> None:
+        """Raise if another driver has taken over; to look costs a request to the storage, so not at each fit."""
+        if time.monotonic() - self._lease_checked > LEASE_INTERVAL:
+            self._lease.check()
+            self._lease_checked = time.monotonic()
 
-    def _write_rest(self) -> None:
-        if self._writer is not None and self._unwritten:
+    def _numbered(self, fit: Fit, key: str) -> Fit:
+        before = self._attempts.get(key, 0)
+        return replace(fit, attempt=before + fit.attempt) if before else fit
+
+    def _write(self) -> None:
+        if self._unwritten:
             self._writer.write(self._unwritten)
             self._unwritten = []
+
+    def _write_rest(self) -> None:
+        try:
+            self._write()
+        except StorageError as error:
+            log.warning("%d fits are not in the ledger %s: %s", len(self._unwritten), self._ledger.uri, error)
 
     def _record(self, fit: Fit, key: str, params: str) -> dict[str, Any]:
         scorers = self._identity.scorer_identities(list(fit.test_scores))

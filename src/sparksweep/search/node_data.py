@@ -1,9 +1,11 @@
-"""The data of a search on a node: one file, laid down by whichever worker comes first, memory-mapped by all.
+"""The data of a search on a node: one file, laid down by whichever process comes first, memory-mapped by all.
 
-The data is pickled once, by the driver, with the buffers of its arrays out of band (pickle protocol 5, PEP 574). A
-worker writes header and buffers to one file in Spark's local folder; fit children map it, so that arrays of X, y,
-splits and weights exist once a node, whoever reads them. The mapping is private: a child that writes into an array gets
-pages of its own. What is no array of numbers (texts, objects) stands in the header, of which each child has a copy.
+The data is pickled once, by the driver, with the buffers of its arrays out of band (pickle protocol 5, PEP 574). Header
+and buffers make one file in Spark's local folder; in local mode the driver writes it, on a cluster a worker, from
+chunks that travelled as broadcasts, so that neither Java nor Python holds all of it. Fit children map it: arrays of X,
+y, splits and weights exist once a node, whoever reads them. The mapping is private: a child that writes into an array
+gets pages of its own. What is no array of numbers (texts, objects) stands in the header, of which each child has a
+copy.
 
 A file's name is the digest of its content. Who uses it holds a shared lock on it, which ends with the process; what
 nobody holds is an earlier crash's and is removed by the next search on the node. Runs on workers: no pyspark here.
@@ -13,7 +15,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import functools
 import hashlib
 import logging
 import mmap
@@ -21,9 +22,9 @@ import os
 import pickle
 import struct
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ SUFFIX = ".data"
 ATTEMPTS = 3
 
 
-@dataclass
+@dataclass(frozen=True)
 class Parcel:
     """Data on its way: the pickle and the buffers beside it.
 
@@ -57,30 +58,46 @@ class Parcel:
     ----------
     header : bytes
         The pickle; refers to the buffers by their order.
-    buffers : list of bytes-like
-        Contiguous memory of the arrays. Emptied once they lie on disk.
+    buffers : sequence of bytes-like
+        Contiguous memory of the arrays.
     """
 
     header: bytes
-    buffers: list[Any]
-
-    def open(self) -> Any:
-        """Return the data over buffers in memory."""
-        return pickle.loads(self.header, buffers=self.buffers)
+    buffers: Sequence[Any]
 
     def digest(self) -> str:
         """Return the hex digest of the content."""
-        digest = hashlib.sha256(_length(self.header))
-        digest.update(self.header)
-        for buffer in self.buffers:
-            view = _raw(buffer)
-            digest.update(_length(view))
+        digest = hashlib.sha256()
+        for view in self._views():
+            digest.update(struct.pack("<Q", view.nbytes))
             digest.update(view)
         return digest.hexdigest()
 
-    def n_bytes(self) -> int:
-        """Return the size of header and buffers."""
-        return len(self.header) + sum(_raw(buffer).nbytes for buffer in self.buffers)
+    def pieces(self) -> Iterator[memoryview]:
+        """Yield what the file holds: number and sizes of header and buffers, then each of them, aligned."""
+        views = self._views()
+        sizes = struct.pack(f"<Q{len(views)}Q", len(views), *(view.nbytes for view in views))
+        yield memoryview(sizes)
+        position = len(sizes)
+        for view in views:
+            yield memoryview(b"\0" * (-position % ALIGNMENT))
+            yield view
+            position += -position % ALIGNMENT + view.nbytes
+
+    def chunks(self, n_bytes: int) -> Iterator[bytes]:
+        """Yield what the file holds, in chunks of `n_bytes`; the last one may be shorter."""
+        chunk = bytearray()
+        for piece in self.pieces():
+            for begin in range(0, piece.nbytes, n_bytes):
+                chunk += piece[begin : begin + n_bytes]
+                if len(chunk) >= n_bytes:
+                    yield bytes(memoryview(chunk)[:n_bytes])
+                    del chunk[:n_bytes]
+        if chunk:
+            yield bytes(chunk)
+
+    def _views(self) -> list[memoryview]:
+        return [memoryview(self.header), *(_raw(buffer) for buffer in self.buffers)]
 
 
 def pack(data: Any, dumps: Callable[..., bytes]) -> Parcel:
@@ -108,24 +125,26 @@ class NodeFile:
         Digest of the content.
     file : int or None
         Descriptor of the file, with a shared lock on it; None where no folder had room.
-    parcel : Parcel or None
-        The data itself, where it is not on disk: a copy a worker.
+    content : bytearray or None
+        What the file would hold, where there is none: a copy a worker.
+    path : Path or None
+        Where the file lies.
     """
 
     name: str
     file: int | None
-    parcel: Parcel | None = None
-    path: Path | None = field(default=None)
+    content: bytearray | None = None
+    path: Path | None = None
 
     def open(self) -> Any:
         """Return the data over a private mapping of the file."""
-        if self.file is None:
-            if self.parcel is None:
-                raise ValueError("neither a file nor a parcel")
-            return self.parcel.open()
-        mapped = memoryview(mmap.mmap(self.file, 0, access=mmap.ACCESS_COPY))
-        sizes = _read_sizes(mapped)
-        parts = list(_slices(mapped, sizes))
+        if self.file is not None:
+            whole = memoryview(mmap.mmap(self.file, 0, access=mmap.ACCESS_COPY))
+        elif self.content is not None:
+            whole = memoryview(self.content)
+        else:
+            raise ValueError("closed")
+        parts = list(_slices(whole, _read_sizes(whole)))
         return pickle.loads(parts[0], buffers=parts[1:])
 
     def close(self) -> None:
@@ -135,7 +154,7 @@ class NodeFile:
             self.file = None
             if self.path is not None:
                 _remove_unless_used(self.path)
-        self.parcel = None
+        self.content = None
 
 
 def node_folders(owner: str, local_dirs: str | None = None) -> list[Path]:
@@ -157,50 +176,46 @@ def node_folders(owner: str, local_dirs: str | None = None) -> list[Path]:
     return [base / f"sparksweep-{os.getuid()}" / owner for base in dict.fromkeys(bases)]
 
 
-def lay_down(name: str, parcel: Callable[[], Parcel], folders: Sequence[Path]) -> NodeFile:
+def lay_down(name: str, pieces: Callable[[], Iterable[Any]], folders: Sequence[Path]) -> NodeFile:
     """Return the data of a search on this node, written by this process if no other has done it yet.
 
     Parameters
     ----------
     name : str
         Digest of the content.
-    parcel : callable
-        Gives the data; called only where the file has to be written.
+    pieces : callable
+        Gives what the file holds, bytes-like piece by piece; called only where it has to be written.
     folders : sequence of Path
         As `node_folders` gives them; a full or unwritable one is passed over.
     """
     for folder in folders:
-        found = _hold(folder / f"{name}{SUFFIX}")
+        path = folder / f"{name}{SUFFIX}"
+        found = _hold(path)
         if found is not None:
-            return NodeFile(name, found, path=folder / f"{name}{SUFFIX}")
-    content = functools.cache(parcel)
+            return NodeFile(name, found, path=path)
     for folder in folders:
         path = folder / f"{name}{SUFFIX}"
         try:
-            found = _hold_or_write(path, content)
+            return NodeFile(name, _hold_or_write(path, pieces), path=path)
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
             log.warning("the data does not fit into %s: %s", folder, error.strerror)
-            continue
-        if content.cache_info().currsize:
-            content().buffers.clear()  # they lie on disk now; whoever else holds the parcel need not keep them
-        return NodeFile(name, found, path=path)
     log.warning("no local folder has room for the data: each worker holds a copy in memory")
-    return NodeFile(name, None, content())
+    return NodeFile(name, None, bytearray().join(pieces()))
 
 
-def _hold_or_write(path: Path, content: Callable[[], Parcel]) -> int:
+def _hold_or_write(path: Path, pieces: Callable[[], Iterable[Any]]) -> int:
     for _ in range(ATTEMPTS - 1):
         with suppress(FileNotFoundError):  # a search that ends just now has removed the folder in between
-            return _hold_or_write_once(path, content)
-    return _hold_or_write_once(path, content)
+            return _hold_or_write_once(path, pieces)
+    return _hold_or_write_once(path, pieces)
 
 
-def _hold_or_write_once(path: Path, content: Callable[[], Parcel]) -> int:
+def _hold_or_write_once(path: Path, pieces: Callable[[], Iterable[Any]]) -> int:
     with _locked(path.parent, path.name.removesuffix(SUFFIX)):
         found = _hold(path)
-        return _write(path, content()) if found is None else found
+        return _write(path, pieces()) if found is None else found
 
 
 def remove(name: str, folders: Sequence[Path]) -> None:
@@ -255,15 +270,14 @@ def _hold(path: Path) -> int | None:
     return file
 
 
-def _write(path: Path, parcel: Parcel) -> int:
+def _write(path: Path, pieces: Iterable[Any]) -> int:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    views = [memoryview(parcel.header), *(_raw(buffer) for buffer in parcel.buffers)]
     try:
         file = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_SH)  # before it is written: what nobody holds is swept
             with open(file, "wb", closefd=False) as stream:
-                _write_parts(stream, views)
+                stream.writelines(pieces)
             os.replace(beside, path)
         except BaseException:
             os.close(file)
@@ -272,16 +286,6 @@ def _write(path: Path, parcel: Parcel) -> int:
     finally:
         with suppress(OSError):
             beside.unlink()
-
-
-def _write_parts(stream: Any, views: Sequence[memoryview]) -> None:
-    sizes = [view.nbytes for view in views]
-    stream.write(struct.pack(f"<Q{len(sizes)}Q", len(sizes), *sizes))
-    position = stream.tell()
-    for view in views:
-        stream.write(b"\0" * (-position % ALIGNMENT))
-        stream.write(view)
-        position += -position % ALIGNMENT + view.nbytes
 
 
 def _read_sizes(mapped: memoryview) -> list[int]:
@@ -309,7 +313,3 @@ def _remove_unless_used(path: Path) -> None:
 
 def _raw(buffer: Any) -> memoryview:
     return buffer.raw() if isinstance(buffer, pickle.PickleBuffer) else memoryview(buffer).cast("B")
-
-
-def _length(part: Any) -> bytes:
-    return struct.pack("<Q", len(part))

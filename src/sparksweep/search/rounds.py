@@ -6,7 +6,6 @@ import hashlib
 import logging
 import math
 import sys
-import time
 import uuid
 import warnings
 from collections import defaultdict
@@ -29,7 +28,7 @@ from sparksweep.search.execution import Isolation, SparkFits
 from sparksweep.search.fits import ALL_ROWS, Fit, fits_table
 from sparksweep.search.identity import ALL_ROWS_DIGEST, Identity, Unstable, data_digest, split_digest
 from sparksweep.search.keeping import FitKeeper
-from sparksweep.search.ledger import Lease, open_ledger
+from sparksweep.search.ledger import open_ledger
 from sparksweep.search.pickling import dumps
 from sparksweep.search.progress import Progress
 from sparksweep.search.results import cv_results, warn_of_failures
@@ -43,8 +42,6 @@ from sparksweep.search.units import Unit, plan_families, plan_units
 __all__ = ["Problem", "Rounds"]
 
 log = logging.getLogger(__name__)
-
-LEASE_INTERVAL = 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -123,6 +120,7 @@ class Rounds:
         self._spark: SparkFits | None = None
         self._splits: Sequence[Split] = ()
         self._stack = ExitStack()
+        self._stack.callback(self._leave_spark)  # comes last: what is kept goes before what is tidied up
         decides = search.refit if isinstance(search.refit, str) else None
         self._progress = Progress(search.on_progress, problem.n_splits, decides, search.error_score)
         data, unstable = _digest_of(problem)
@@ -137,8 +135,6 @@ class Rounds:
         )
         self._identity.unstable.extend(unstable)
         self._keeper: FitKeeper | None = None
-        self._lease: Lease | None = None
-        self._lease_checked = time.monotonic()
         self._shares = can_share_scoring(
             [problem.scoring.scorer] if problem.scoring.each is None else problem.scoring.each.values()
         )
@@ -218,9 +214,10 @@ class Rounds:
         self._progress.refitting()
         params = self.candidates[candidate_id]
         fit, model = self._on_spark().refit(self._work({candidate_id: params}, None), candidate_id)
-        self.fits.append(fit)
         if self._keeper is not None:
-            self._keeper.keep([(fit, self._identity.fit_key(params, ALL_ROWS_DIGEST), params_json(params))])
+            keys = {(candidate_id, ALL_ROWS): self._identity.fit_key(params, ALL_ROWS_DIGEST)}
+            (fit,) = self._keeper.keep([fit], keys, {candidate_id: params_json(params)})
+        self.fits.append(fit)
         return fit.fit_time, model
 
     def grid_table(self) -> pa.Table:
@@ -298,10 +295,7 @@ class Rounds:
         if self._keeper is None:
             ledger = open_ledger(self._search.ledger)
             sweep_key = hashlib.sha256("".join(sorted(keys.values())).encode()).hexdigest()
-            self._lease = self._stack.enter_context(ledger.lease(sweep_key, on_wait=log.warning))
             self._keeper = self._stack.enter_context(FitKeeper(ledger, self._identity, sweep_key))
-            for reason in self._identity.unstable:
-                log.warning("no fit of this search can be reused later: %s", reason)
         else:
             self._keeper.read()
         scoring = self._problem.scoring
@@ -339,15 +333,7 @@ class Rounds:
 
         def on_fits(fits: Sequence[Fit]) -> None:
             if self._keeper is not None:
-                self._check_lease()
-                fits = [self._keeper.numbered(fit, plan.keys[fit.candidate_id, fit.split_id]) for fit in fits]
-                self._keeper.keep(
-                    [
-                        (fit, plan.keys[fit.candidate_id, fit.split_id], plan.texts[fit.candidate_id])
-                        for fit in fits
-                        if fit.exception is None
-                    ]
-                )
+                fits = self._keeper.keep(fits, plan.keys, plan.texts)
             found.update({(fit.candidate_id, fit.split_id): fit for fit in fits})
             ends = [fit.candidate_id for fit in fits if (fit.candidate_id, fit.split_id) in trained]
             self._progress.add(fits, shares, sum(rounds_of({**own, **candidates[each]}) for each in ends))
@@ -357,12 +343,6 @@ class Rounds:
             self._on_spark().run(work, plan.units, plan.costs, on_fits)
         return [found[key] for key in sorted(found)]
 
-    def _check_lease(self) -> None:
-        """Raise if another driver has taken over; to look costs a request to the storage, so not at each fit."""
-        if self._lease is not None and time.monotonic() - self._lease_checked > LEASE_INTERVAL:
-            self._lease.check()
-            self._lease_checked = time.monotonic()
-
     def _on_spark(self) -> SparkFits:
         """Return the fits on Spark; their data is the problem's and the splits of the first round."""
         if self._spark is None:
@@ -371,8 +351,11 @@ class Rounds:
             search = self._search
             memory = None if search.fit_memory is None else parse_size(search.fit_memory)
             self._spark = SparkFits(self._session, data, Isolation(search.fit_timeout, memory, search.isolate))
-            self._stack.callback(self._spark.close)
         return self._spark
+
+    def _leave_spark(self) -> None:
+        if self._spark is not None:
+            self._spark.close()
 
     def _work(self, candidates: Mapping[int, Mapping[str, Any]], splits: Sequence[Split] | None) -> Work:
         return Work(

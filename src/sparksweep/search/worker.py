@@ -14,6 +14,7 @@ import sys
 import time
 import zipimport
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -24,7 +25,7 @@ from sparksweep.search.evaluate import SearchData, Work, evaluate_unit, refit_ca
 from sparksweep.search.fit_process import Died, FitProcess, Limits, Serve
 from sparksweep.search.fits import ALL_ROWS, FAILED, TIMEOUT, Fit
 from sparksweep.search.memory_share import memory_share
-from sparksweep.search.node_data import NodeFile, Parcel, lay_down, node_folders, sweep_abandoned
+from sparksweep.search.node_data import NodeFile, lay_down, node_folders, sweep_abandoned
 from sparksweep.search.units import Unit
 
 __all__ = ["Cargo", "Report", "Terms", "run_refit", "run_tasks"]
@@ -33,6 +34,8 @@ PART_BYTES = 8 << 20
 
 
 class _Broadcast(Protocol):
+    _value: Any
+
     @property
     def value(self) -> Any: ...
 
@@ -50,7 +53,7 @@ class Terms:
     work : str
         Names what is done, as ``Cargo.work`` holds it.
     data : str
-        Digest of ``Cargo.data``.
+        Digest of the data.
     owner : str
         Id of the application.
     modules : tuple of str
@@ -96,15 +99,15 @@ class Cargo:
 
     Attributes
     ----------
-    data : broadcast of Parcel
-        `SearchData`.
+    data : sequence of broadcasts of bytes
+        The file of `SearchData`, chunk by chunk; none where the driver has laid it down itself.
     work : broadcast of bytes
         The pickle of `Work`.
     terms : Terms
         Travels with each task.
     """
 
-    data: _Broadcast
+    data: Sequence[_Broadcast]
     work: _Broadcast
     terms: Terms
 
@@ -281,9 +284,13 @@ def _search_error(end: Died) -> bytes:
     return pickle.dumps(SearchError(str(end)))
 
 
-def _parcel(broadcast: _Broadcast) -> Parcel:
-    parcel: Parcel = broadcast.value
-    return parcel
+def _pieces(chunks: Sequence[_Broadcast]) -> Iterator[bytes]:
+    if not chunks:
+        raise FileNotFoundError("the data that the driver laid down is gone from Spark's local folder")
+    for chunk in chunks:
+        yield chunk.value
+        with suppress(AttributeError):
+            del chunk._value  # else each chunk would stay in this process; it can be read again
 
 
 def _prepare(data_file: NodeFile, payload: bytes) -> Serve:
@@ -316,7 +323,7 @@ def _data_for(cargo: Cargo) -> NodeFile:
         _data = None
         folders = node_folders(cargo.terms.owner)
         sweep_abandoned(folders)
-        _data = lay_down(cargo.terms.data, partial(_parcel, cargo.data), folders)
+        _data = lay_down(cargo.terms.data, partial(_pieces, cargo.data), folders)
     return _data
 
 

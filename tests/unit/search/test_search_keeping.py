@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from sparksweep.errors import StorageError
+from sparksweep.errors import SearchError, StorageError
+from sparksweep.search import keeping
 from sparksweep.search.fits import COMPLETE, FAILED, Fit, from_record, to_record
 from sparksweep.search.identity import Identity
 from sparksweep.search.keeping import FitKeeper
@@ -52,7 +53,13 @@ def ledger(tmp_path):
 
 def kept(ledger, *fits, scoring="accuracy"):
     with FitKeeper(ledger, identity(scoring), "sweep") as keeper:
-        keeper.keep([(each, f"{each.candidate_id:02x}{each.split_id:02x}", '{"C": 1}') for each in fits])
+        return keep(keeper, *fits)
+
+
+def keep(keeper, *fits):
+    places = [(each.candidate_id, each.split_id) for each in fits]
+    keys = {place: f"{place[0]:02x}{place[1]:02x}" for place in places}
+    return keeper.keep(fits, keys, dict.fromkeys([place[0] for place in places], '{"C": 1}'))
 
 
 def reused(ledger, keys, scorers=None, scoring="accuracy"):
@@ -95,8 +102,7 @@ def test_attempts_are_counted_over_all_runs(ledger):
     kept(ledger, fit(status=FAILED, attempt=2, fit_error="x", test_scores={}))
     with FitKeeper(ledger, identity(), "sweep") as keeper:
         assert list(keeper.reusable({(0, 0): "0000", (1, 0): "0100"}, None)) == []
-        assert keeper.numbered(fit(), "0000").attempt == 3
-        assert keeper.numbered(fit(1), "0100").attempt == 1
+        assert [each.attempt for each in keep(keeper, fit(), fit(1))] == [3, 1]
 
 
 def test_timings_are_of_this_estimator_on_this_data(ledger):
@@ -129,7 +135,7 @@ def test_a_full_disk_is_said_once_and_tried_again(ledger, caplog):
     with FitKeeper(ledger, identity(), "sweep") as keeper:
         keeper._writer = Failing(keeper._writer, 2)
         for number in range(3):
-            keeper.keep([(fit(number), f"{number:02x}00", "{}")])
+            keep(keeper, fit(number))
             assert len(ledger.read().records) == (3 if number == 2 else 0)
     assert caplog.text.count("the ledger cannot be written for now, fits are kept in memory") == 1
 
@@ -137,14 +143,23 @@ def test_a_full_disk_is_said_once_and_tried_again(ledger, caplog):
 def test_what_could_not_be_written_to_the_end_is_said(ledger, caplog):
     with FitKeeper(ledger, identity(), "sweep") as keeper:
         keeper._writer = Failing(keeper._writer, 9)
-        keeper.keep([(fit(), "0000", "{}")])
+        keep(keeper, fit())
     assert "1 fits are not in the ledger" in caplog.text
 
 
-def test_without_a_ledger_nothing_is_kept():
-    with FitKeeper(None, identity(), "sweep") as keeper:
-        keeper.keep([(fit(), "0000", "{}")])
-        assert list(keeper.reusable({(0, 0): "0000"}, None)) == []
+def test_what_ends_the_search_is_not_kept(ledger):
+    kept(ledger, fit(status=FAILED, test_scores={}, fit_error="x", exception=b"pickled"))
+    assert len(ledger.read().records) == 0
+
+
+def test_who_was_taken_over_keeps_nothing(ledger, monkeypatch):
+    monkeypatch.setattr(keeping, "LEASE_INTERVAL", -1.0)
+    with FitKeeper(ledger, identity(), "sweep") as keeper:
+        keep(keeper, fit())
+        monkeypatch.setattr(keeper._lease, "_successor", "another")
+        with pytest.raises(SearchError, match="taken over by another"):
+            keep(keeper, fit(1))
+    assert len(ledger.read().records) == 1
 
 
 def test_a_ledger_that_cannot_be_written_is_refused_at_the_start(tmp_path):

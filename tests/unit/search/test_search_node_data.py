@@ -17,7 +17,7 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 from sparksweep.search import node_data
 from sparksweep.search.evaluate import SearchData
-from sparksweep.search.node_data import Parcel, lay_down, node_folders, pack, remove, sweep_abandoned
+from sparksweep.search.node_data import lay_down, node_folders, pack, remove, sweep_abandoned
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def packed(data):
 
 def laid(data, folders):
     parcel = packed(data)
-    return lay_down(parcel.digest(), lambda: parcel, folders)
+    return lay_down(parcel.digest(), parcel.pieces, folders)
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,8 @@ def test_arrays_are_maps_that_a_fit_may_write_into_for_itself(folders):
 def test_the_second_comer_does_not_need_the_data(folders):
     parcel = packed(np.arange(3))
     name = parcel.digest()
-    first = lay_down(name, lambda: parcel, folders)
+    first = lay_down(name, parcel.pieces, folders)
     assert first.file is not None
-    assert parcel.buffers == []  # it lies on disk, and need not be held in memory
 
     def not_again():
         raise AssertionError("it lies there already")
@@ -95,9 +94,17 @@ def test_a_digest_is_of_content():
     assert packed(np.arange(3)).digest() == packed(np.arange(3)).digest()
     digests = {packed(each).digest() for each in (np.arange(3), np.arange(4), np.arange(3.0), [0, 1, 2])}
     assert len(digests) == 4
-    again = pickle.loads(pickle.dumps(packed(np.arange(3)), protocol=5))  # as a broadcast takes it along
-    assert again.digest() == packed(np.arange(3)).digest()
-    assert again.open().tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("n_bytes", [1, 7, 64, 1 << 20])
+def test_chunks_put_together_are_the_file(folders, n_bytes):
+    parcel = packed({"a": np.arange(100), "b": np.ones(3, dtype=np.float32), "c": "text"})
+    chunks = list(parcel.chunks(n_bytes))
+    assert {len(chunk) for chunk in chunks[:-1]} <= {n_bytes}
+    assert 0 < len(chunks[-1]) <= n_bytes
+    found = lay_down(parcel.digest(), lambda: chunks, folders)
+    assert found.path.read_bytes() == b"".join(parcel.pieces())
+    assert found.open()["a"].tolist() == list(range(100))
 
 
 def _lay_and_sum(folder):
@@ -116,9 +123,9 @@ def test_a_full_disk_falls_back_to_the_next_folder_and_then_to_memory(folders, t
     other = tmp_path / "other" / "app"
     parcel = packed(np.arange(3))
     full = blocked / "app"
-    found = lay_down(parcel.digest(), lambda: parcel, [full, other])
+    found = lay_down(parcel.digest(), parcel.pieces, [full, other])
     assert found.path.parent == other
-    found = lay_down("name", lambda: packed(np.arange(3)), [full])
+    found = lay_down("name", packed(np.arange(3)).pieces, [full])
     assert (found.file, found.open().tolist()) == (None, [0, 1, 2])
     assert "no local folder has room for the data: each worker holds a copy" in caplog.text
 
@@ -131,7 +138,7 @@ from sparksweep.search.node_data import lay_down, pack
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 parcel = pack(np.arange(100_000), pickle.dumps)
-found = lay_down("big", lambda: parcel, [Path(sys.argv[1])])
+found = lay_down("big", parcel.pieces, [Path(sys.argv[1])])
 print(found.file, found.open().sum(), sorted(path.name for path in Path(sys.argv[1]).iterdir()))
 """
 
@@ -171,7 +178,7 @@ import numpy as np
 from pathlib import Path
 from sparksweep.search.node_data import lay_down, pack
 parcel = pack(np.arange(3), pickle.dumps)
-file = lay_down("held", lambda: parcel, [Path(sys.argv[1])])
+file = lay_down("held", parcel.pieces, [Path(sys.argv[1])])
 print("ready", flush=True)
 time.sleep(60)
 """
@@ -207,7 +214,7 @@ def test_the_arrays_are_nobodys_own_memory(folders):
     n_bytes = 64 << 20
     parcel = packed(np.ones(n_bytes // 8))
     name = parcel.digest()
-    kept = lay_down(name, lambda: parcel, folders)
+    kept = lay_down(name, parcel.pieces, folders)
     with get_context("spawn").Pool(1) as pool:
         assert pool.apply(_own_bytes, (name, folders)) < n_bytes / 4
     assert kept.file is not None
@@ -215,7 +222,7 @@ def test_the_arrays_are_nobodys_own_memory(folders):
 
 def _own_bytes(name, folders):
     before = _anonymous_bytes()
-    data = lay_down(name, lambda: Parcel(b"", []), folders).open()
+    data = lay_down(name, list, folders).open()
     assert data.sum() == data.size
     return _anonymous_bytes() - before
 
@@ -226,16 +233,15 @@ def _anonymous_bytes():
     return int(line.split()[1]) * 1024
 
 
-def test_what_is_being_written_is_not_swept(folders, monkeypatch):
-    write_parts, other = node_data._write_parts, folders[0].with_name("app-2")
+def test_what_is_being_written_is_not_swept(folders):
+    parcel = packed({"a": np.arange(3)})
 
-    def write_while_another_begins(stream, views):
-        sweep_abandoned([other])
-        write_parts(stream, views)
+    def pieces_while_another_begins():
+        yield from parcel.pieces()
+        sweep_abandoned([folders[0].with_name("app-2")])
 
-    monkeypatch.setattr(node_data, "_write_parts", write_while_another_begins)
-    laid_down = laid({"a": np.arange(3)}, folders)
-    assert laid_down.parcel is None
+    laid_down = lay_down(parcel.digest(), pieces_while_another_begins, folders)
+    assert laid_down.file is not None
     assert laid_down.open()["a"].tolist() == [0, 1, 2]
     laid_down.close()
 
@@ -243,15 +249,15 @@ def test_what_is_being_written_is_not_swept(folders, monkeypatch):
 def test_a_folder_that_is_removed_meanwhile_is_made_again(folders, monkeypatch):
     write, calls = node_data._write, []
 
-    def lose_the_folder_once(path, parcel):
+    def lose_the_folder_once(path, pieces):
         calls.append(path)
         if len(calls) == 1:
             shutil.rmtree(path.parent)
-        return write(path, parcel)
+        return write(path, pieces)
 
     monkeypatch.setattr(node_data, "_write", lose_the_folder_once)
     laid_down = laid({"a": np.arange(3)}, folders)
-    assert (laid_down.parcel, len(calls)) == (None, 2)
+    assert (laid_down.content, len(calls)) == (None, 2)
     laid_down.close()
 
 
@@ -259,5 +265,5 @@ def test_what_another_user_put_there_is_not_opened(folders, monkeypatch):
     first = laid({"a": np.arange(3)}, folders)
     monkeypatch.setattr(os, "getuid", lambda: 4242)
     second = laid({"a": np.arange(3)}, folders)
-    assert (second.file, second.parcel is not None) == (None, True)
+    assert (second.file, second.open()["a"].tolist()) == (None, [0, 1, 2])
     first.close()

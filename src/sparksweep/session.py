@@ -42,6 +42,8 @@ BASE_CONF: Mapping[str, str] = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.ui.showConsoleProgress": "false",
     "spark.python.worker.reuse": "true",
+    # How long a Python worker has to end when its task is cancelled; ours waits for its fit, so the time is all used.
+    "spark.python.task.killTimeout": "500ms",
 }
 # What a session on one machine adds: nothing listens beyond the loopback address, few partitions, one modest heap.
 LOCAL_CONF: Mapping[str, str] = {

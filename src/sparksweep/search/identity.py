@@ -3,8 +3,8 @@
 It is a digest of what enters a fit: the estimator as the candidate makes it, rows of the split, X, y and what goes with
 them, threads, whether train scores are wanted, and the versions that change scores. Estimators enter by class, params
 and whatever else they hold (fitted state, requested metadata), functions by qualified name, arrays by content. A class
-or function brings the version of its package or, where that has none, the digest of its module's source. What has no
-stable form, such as a function of a notebook, gives keys that no other search has, and the reason.
+or function brings the version of its package and, where that is not installed, the digest of its module's source. What
+has no stable form, such as a function of a notebook, gives keys that no other search has, and the reason.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ __all__ = ["ALL_ROWS_DIGEST", "Identity", "Unstable", "data_digest", "split_dige
 ALL_ROWS_DIGEST = "all rows"  # stands for the split of the refit
 LIBRARIES = ("numpy", "scipy", "sklearn")
 MAIN = b"__main__"
+INSTALLED = frozenset({"site-packages", "dist-packages"})  # what lies elsewhere changes without a new version
 AS_PYTHONS = (np.bool_, np.int64, np.float64, np.str_)  # an estimator cannot tell them from bool, int, float and str
 
 
@@ -257,7 +258,8 @@ def _named(value: Any) -> tuple[Any] | None:
     module = getattr(value, "__module__", None)
     if module in (None, "__main__") or _found(str(module), name) is not value:
         raise Unstable(f"{name} is defined in a notebook or within a function, so its name says nothing of its content")
-    return ({"name": [f"{module}.{name}", _version_of(str(module))]},)
+    modules = {str(each.__module__) for each in value.__mro__} if isinstance(value, type) else {str(module)}
+    return ({"name": [f"{module}.{name}", sorted({_version_of(each) for each in modules})]},)
 
 
 def _found(module: str, name: str) -> Any:
@@ -308,12 +310,13 @@ def _dotted(kind: type) -> str:
 
 @functools.cache  # what is imported stays as it is
 def _version_of(module: str) -> str:
-    """Return the version of the package that a module belongs to, else the digest of the module's source."""
-    version = getattr(sys.modules.get(module.partition(".")[0]), "__version__", None)
-    if isinstance(version, str):
-        return version
+    """Return package and version of an installed module, of any other the digest of its source too."""
+    package = module.partition(".")[0]
+    version = f"{package} {getattr(sys.modules.get(package), '__version__', '')}"
     source = getattr(sys.modules.get(module), "__file__", None)
+    if source is None or INSTALLED.intersection(Path(source).parts):
+        return version
     try:
-        return hashlib.sha256(Path(source).read_bytes()).hexdigest() if source else ""
+        return f"{version} {hashlib.sha256(Path(source).read_bytes()).hexdigest()}"
     except OSError:  # in a zip, say
-        return ""
+        return version

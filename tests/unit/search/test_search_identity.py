@@ -86,11 +86,11 @@ def test_a_version_changes_the_key(monkeypatch):
     module._version_of.cache_clear()
 
 
-def test_source_without_a_version_enters_by_its_content(tmp_path, monkeypatch):
+def test_source_that_is_not_installed_enters_by_its_content(tmp_path, monkeypatch):
     keys = []
     for module_text in ("A = 1", "A = 2"):
         (tmp_path / "own_estimators.py").write_text(
-            f"from sklearn.linear_model import LogisticRegression\n{module_text}\n"
+            f"from sklearn.linear_model import LogisticRegression\n__version__ = '1'\n{module_text}\n"
             "class Mine(LogisticRegression):\n    pass\n"
         )
         monkeypatch.syspath_prepend(tmp_path)
@@ -100,6 +100,17 @@ def test_source_without_a_version_enters_by_its_content(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "own_estimators")
     module._version_of.cache_clear()
     assert keys[0] != keys[1]
+
+
+def test_a_class_depends_on_what_it_is_made_from(monkeypatch):
+    class_of_mine = type("Mine", (XGBClassifier,), {"__module__": __name__, "__qualname__": "Mine"})
+    monkeypatch.setattr(sys.modules[__name__], "Mine", class_of_mine, raising=False)
+    before = stable_value(class_of_mine)
+    monkeypatch.setattr(xgboost, "__version__", "99")
+    module._version_of.cache_clear()
+    assert stable_value(class_of_mine) != before
+    monkeypatch.undo()
+    module._version_of.cache_clear()
 
 
 def test_a_class_of_a_module_that_cannot_be_found_is_unstable():

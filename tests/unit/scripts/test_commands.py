@@ -128,7 +128,7 @@ def test_interrupt_ends_with_130(ready, script, program, text):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], ["tests/unit -n 2", "tests --ignore=tests/unit -n 2 --dist loadfile"]),
+        ([], ["tests/unit -n 2", "tests --ignore=tests/unit -n 2 --dist loadfile --no-loadscope-reorder"]),
         (["--fast"], ["tests/unit -n 2 -m not slow"]),
         (["--fast", "-k", "a or b"], ["tests/unit -n 2 -m not slow -k a or b"]),
         (["tests/spark", "-x"], ["tests/spark -x"]),

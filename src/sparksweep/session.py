@@ -182,9 +182,9 @@ def container_memory(session: SparkSession) -> int | None:
 
 
 def local_folders(session: SparkSession) -> str:
-    """Return the driver's own folders for scratch files as Spark tells them to its workers, separated by commas."""
-    folders = session._jvm.org.apache.spark.SparkEnv.get().blockManager().diskBlockManager().localDirs()  # type: ignore[union-attr]
-    return ",".join(str(folder.getPath()) for folder in folders)
+    """Return the driver's folders for scratch files, separated by commas; Spark makes its own in each of them."""
+    context = session.sparkContext
+    return ",".join(context._jvm.org.apache.spark.util.Utils.getConfiguredLocalDirs(context._jsc.sc().getConf()))  # type: ignore[union-attr]
 
 
 def spark_settings(session: SparkSession) -> dict[str, str]:

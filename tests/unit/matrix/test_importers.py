@@ -16,6 +16,8 @@ from sklearn.datasets import dump_svmlight_file, load_svmlight_file
 from sparksweep.errors import DataError, StorageError
 from sparksweep.matrix import import_npz, import_parquet, import_svmlight, open_matrix
 
+pytestmark = pytest.mark.slow
+
 SPARSE = sp.csr_matrix(np.array([[0, 1.1, 0], [0, 0, 0], [-2, 0, 1e-300], [0, 3, 0]]))
 TEXTS = np.array(["b", "a", "ä", "b"])
 

@@ -12,6 +12,8 @@ from sparksweep.report import render_report
 from sparksweep.report.content import constant_params, duration, ranking, timings
 from sparksweep.runs import results_table
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "br", "line", "circle"}
 
 

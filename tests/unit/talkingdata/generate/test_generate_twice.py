@@ -9,6 +9,8 @@ import pytest
 
 from sparksweep.talkingdata.generate import TABLES, app_events, generate
 
+pytestmark = pytest.mark.slow
+
 SCALE = 0.002
 
 
@@ -20,7 +22,6 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, archives):
     assert contents(generate(tmp_path, SCALE, seed=7)) == contents(archives)
 
 
-@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_number_of_threads(tmp_path, monkeypatch):
     monkeypatch.setattr(app_events, "CHUNK", 100)  # some 15 chunks
     made = {}
@@ -36,7 +37,6 @@ def test_another_seed_gives_other_bytes_in_every_drawn_table(tmp_path, archives)
     assert same == ["label_categories.csv.zip"]
 
 
-@pytest.mark.slow
 def test_a_second_run_replaces_all_files_and_leaves_nothing_else(tmp_path):
     first = contents(generate(tmp_path, 0.001, seed=1))
     second = contents(generate(tmp_path, 0.001, seed=2))
@@ -44,7 +44,6 @@ def test_a_second_run_replaces_all_files_and_leaves_nothing_else(tmp_path):
     assert contents(sorted(tmp_path.iterdir())) == second
 
 
-@pytest.mark.slow
 def test_progress_names_each_archive_once(tmp_path):
     lines = []
     paths = generate(tmp_path / "new" / "folder", 0.001, seed=0, on_progress=lines.append)
@@ -52,7 +51,6 @@ def test_progress_names_each_archive_once(tmp_path):
     assert all(line.endswith(" MB") for line in lines)
 
 
-@pytest.mark.slow
 def test_many_chunks_are_joined_in_order(tmp_path, text, monkeypatch):
     monkeypatch.setattr(app_events, "CHUNK", 300)
     path = generate(tmp_path, SCALE, seed=7)[TABLES.index("app_events")]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from sparksweep.talkingdata.generate.app_events import _shown_apps
 from sparksweep.talkingdata.generate.draws import stream
 from sparksweep.talkingdata.generate.installs import Installs, draw_shown
+
+pytestmark = pytest.mark.slow
 
 # Device 0 has apps 0 to 9, the first two of them its core; device 1 has app 5 only.
 INSTALLS = Installs(np.array([0, 10, 11]), np.array([*range(10), 5], np.int32), np.array([2, 1]))

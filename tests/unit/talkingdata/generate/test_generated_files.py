@@ -11,6 +11,8 @@ import pytest
 
 from sparksweep.talkingdata.generate import TABLES
 
+pytestmark = pytest.mark.slow
+
 ID = r"-?\d{1,19}"
 ROWS = {
     "gender_age_train": rf"{ID},[MF],\d{{1,2}},[MF]\d\d(-\d\d|-|\+)",

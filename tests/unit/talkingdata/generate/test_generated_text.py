@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from sparksweep.talkingdata.generate.csvtext import decimals, numbers, quoted_rows, unpad
+
+pytestmark = pytest.mark.slow
 
 
 def test_cells_of_any_width_are_joined_without_padding():

@@ -176,6 +176,8 @@ def test_threads_that_a_user_asked_for_do_not_count_since_fits_have_their_own():
         return made(XGBClassifier(**params)).fit_key({"max_depth": 2}, SPLIT)
 
     assert key(n_jobs=1) == key(n_jobs=2) == key() != made(XGBClassifier(), threads=2).fit_key({"max_depth": 2}, SPLIT)
+    asked = [made(XGBClassifier()).fit_key({"n_jobs": number}, SPLIT) for number in (1, 2)]
+    assert asked[0] == asked[1] == made(XGBClassifier()).fit_key({}, SPLIT)
 
 
 def test_the_estimators_own_score_is_the_same_whatever_texts_are_made_of():

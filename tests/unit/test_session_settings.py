@@ -17,9 +17,8 @@ def test_local_is_the_default_and_binds_the_loopback_address_only():
     assert settings["spark.master"].startswith("local[")
     assert settings["spark.driver.bindAddress"] == "127.0.0.1"
     assert settings["spark.sql.session.timeZone"] == "UTC"
-    assert Path(
-        settings["spark.driver.defaultJavaOptions"].removeprefix("-Dlog4j2.configurationFile=file://")
-    ).is_file()
+    log_settings = settings["spark.driver.defaultJavaOptions"].split()[0]
+    assert Path(log_settings.removeprefix("-Dlog4j2.configurationFile=file://")).is_file()
 
 
 def test_the_users_settings_win_and_a_cluster_gets_no_local_ones():

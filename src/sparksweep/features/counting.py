@@ -1,23 +1,34 @@
-"""Count once, cache, and derive: the frames that feature sets are made of.
+"""Count once, cache, and derive: what feature sets are made of.
 
-A log is brought down to (row, thing, n) before anything else is done with it. What is left is small, has all of a row's
-things in one partition, and is kept while the sets are made: none of them shuffles it again.
+A log is brought down to (row, code, n) before anything else is done with it: its things are numbered, equal ones are
+counted where they are read, and only those counts are shuffled, as whole numbers of 32 bits. What is left is small, has
+all of a row's things in one partition, and is kept while the sets are made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
-from pyspark import StorageLevel
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyspark import Broadcast, StorageLevel
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
+from pyspark.sql.pandas.types import to_arrow_type
 
-__all__ = ["Counts", "cached", "counted", "in_one_partition", "numbered"]
+from sparksweep.features.coding import bundle_codes, count_bundles, count_things
+
+__all__ = ["Counts", "cached", "counted", "counted_by_owner", "in_one_partition", "numbered"]
 
 # Each partition becomes a file that the driver reads along with all others, so there should not be hundreds.
 _MOST_PARTITIONS = 32
+_COUNTS = "row int, code int, n bigint"
 
 
 @dataclass(frozen=True)
@@ -27,17 +38,30 @@ class Counts:
     Attributes
     ----------
     frame : DataFrame
-        ``row`` int, the column `by` (none null), ``n`` bigint, ``total`` bigint (of the row's ``n``); each (row, by)
-        once.
+        ``row`` int, ``code`` int, ``n`` bigint: all lines of a row in one partition; a (row, code) may have several,
+        whose `n` add up.
     by : str
         The column that names what is counted.
-    shown : DataFrame
-        The distinct values of `by`, in one partition.
+    kind : DataType
+        Its type.
+    things : pyarrow.Array
+        What the codes stand for, sorted: text by code point, numbers by value.
+    met : ndarray of int, shape (n_met,)
+        The codes that some row has, ascending.
     """
 
     frame: DataFrame
     by: str
-    shown: DataFrame
+    kind: T.DataType
+    things: pa.Array
+    met: NDArray[np.int32]
+
+    @property
+    def shown(self) -> DataFrame:
+        """The things that some row has, as column `by`, in one partition."""
+        met_pdf = pa.table({self.by: self.things.take(pa.array(self.met))}).to_pandas()
+        schema = T.StructType([T.StructField(self.by, self.kind)])
+        return in_one_partition(self.frame.sparkSession.createDataFrame(met_pdf, schema))
 
 
 @contextmanager
@@ -51,7 +75,7 @@ def cached(frame: DataFrame) -> Iterator[DataFrame]:
 
 
 @contextmanager
-def counted(things_df: DataFrame, by: str) -> Iterator[Counts]:
+def counted(things_df: DataFrame, by: str, known: range | None = None) -> Iterator[Counts]:
     """Count, for each row, the things of a log, and keep the counts as long as the context lasts.
 
     Parameters
@@ -60,11 +84,45 @@ def counted(things_df: DataFrame, by: str) -> Iterator[Counts]:
         ``row`` int and `by`, a line a thing.
     by : str
         The column to count by; its nulls are left out.
+    known : range, optional
+        All values there can be, where that is known: they need not be looked for.
     """
-    named_df = things_df.where(F.col(by).isNotNull())
-    counts_df = named_df.groupBy("row", by).agg(F.count(F.lit(1)).alias("n"))
-    with cached(_with_total(counts_df)) as frame, cached(in_one_partition(frame.select(by).distinct())) as shown:
-        yield Counts(frame, by, shown)
+    named_df = things_df.select("row", by).where(F.col(by).isNotNull())
+    kind = named_df.schema[by].dataType
+    things = _distinct(named_df, by) if known is None else pa.array(known, to_arrow_type(kind))
+    with _sent(named_df, things) as sent, _kept(named_df.mapInArrow(partial(count_things, sent), _COUNTS)) as frame:
+        met = np.arange(len(things), dtype=np.int32) if known is None else _met(frame)
+        yield Counts(frame, by, kind, things, met)
+
+
+@contextmanager
+def counted_by_owner(things_df: DataFrame, by: str, owners_df: DataFrame, owner: str) -> Iterator[Counts]:
+    """Count the things of a log that does not name the row itself, but something that belongs to a row.
+
+    Such a log is mostly written owner by owner. So the things of one owner that stand together travel as one line: a
+    log of ten things an owner has a tenth of its lines shuffled, in whatever order it is.
+
+    Parameters
+    ----------
+    things_df : DataFrame
+        `owner` and `by`, a line a thing.
+    by : str
+        The column to count by; its nulls are left out.
+    owners_df : DataFrame
+        `owner`, each at most once, and ``row`` int.
+    owner : str
+        Name of the column.
+    """
+    named_df = things_df.select(owner, by).where(F.col(owner).isNotNull() & F.col(by).isNotNull())
+    things = _distinct(named_df, by)
+    with _sent(named_df, things) as sent:
+        owner_type = named_df.schema[owner].dataType.simpleString()
+        bundle_schema = f"`{owner}` {owner_type}, codes array<int>"
+        bundles_df = named_df.mapInArrow(partial(bundle_codes, sent), bundle_schema)
+        # Both sides are of whole numbers and about as long; neither need be sorted only to be joined.
+        owned_df = bundles_df.join(owners_df.hint("shuffle_hash"), on=owner, how="inner").select("row", "codes")
+        with _kept(owned_df.mapInArrow(partial(count_bundles, len(things)), _COUNTS)) as frame:
+            yield Counts(frame, by, named_df.schema[by].dataType, things, _met(frame))
 
 
 def in_one_partition(frame: DataFrame) -> DataFrame:
@@ -78,9 +136,25 @@ def numbered(frame: DataFrame, *order: str) -> DataFrame:
     return frame.withColumn("row", F.row_number().over(Window.orderBy(*order)) - F.lit(1))
 
 
-def _with_total(counts_df: DataFrame) -> DataFrame:
+def _distinct(named_df: DataFrame, by: str) -> pa.Array:
+    """Return the distinct values of a column, sorted."""
+    values = pa.array(named_df.select(by).distinct().toPandas()[by], to_arrow_type(named_df.schema[by].dataType))
+    return values.take(pc.sort_indices(values))
+
+
+@contextmanager
+def _sent(frame: DataFrame, things: pa.Array) -> Iterator[Broadcast[pa.Array]]:
+    sent = frame.sparkSession.sparkContext.broadcast(things)
+    try:
+        yield sent
+    finally:
+        sent.unpersist()
+
+
+def _kept(counts_df: DataFrame) -> AbstractContextManager[DataFrame]:
     shuffles = int(counts_df.sparkSession.conf.get("spark.sql.shuffle.partitions") or _MOST_PARTITIONS)
-    n_partitions = min(shuffles, _MOST_PARTITIONS)
-    # The window finds its rows together already; its partitioning is what every later groupBy("row", ...) builds on.
-    together_df = counts_df.repartition(n_partitions, "row")
-    return together_df.withColumn("total", F.sum("n").over(Window.partitionBy("row")))
+    return cached(counts_df.repartition(min(shuffles, _MOST_PARTITIONS), "row"))
+
+
+def _met(frame: DataFrame) -> NDArray[np.int32]:
+    return np.sort(frame.select("code").distinct().toPandas()["code"].to_numpy(dtype=np.int32))

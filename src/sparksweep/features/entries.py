@@ -1,43 +1,87 @@
-"""From counts and numbered keys to entries: (row, column, value), sorted within each partition."""
+"""From counts and numbered keys to entries, a line a row of the matrix: its columns and their values."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import NamedTuple, Protocol
 
-from sparksweep.features.counting import Counts
-from sparksweep.features.sets import KEY
-from sparksweep.features.vocabulary import SET
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
-__all__ = ["entries"]
+from sparksweep.python_tasks import python_task
+
+__all__ = ["SCHEMA", "Membership", "row_entries"]
+
+SCHEMA = "row int, size int, columns array<int>, values array<float>"
+"""Of a frame of entries; ``size`` is how many they are."""
+
+# Rows that are made at a time; each may have thousands of entries.
+_WINDOW = 512
 
 
-def entries(counts: Counts, members_df: DataFrame, numbers_df: DataFrame, is_share: Column) -> DataFrame:
-    """Return the entries of all sets over the same counts.
+class Membership(NamedTuple):
+    """Which columns of the matrix things count for.
 
-    Keys become column numbers before anything is added up, so that no text and no id goes through a shuffle; and the
-    counts lie together by row, so that there is none.
+    Attributes
+    ----------
+    columns : csr_matrix of int64, shape (n_things, n_columns)
+        1 for each column of a thing.
+    is_share : ndarray of bool, shape (n_columns,)
+        The column's value is the share of the row's things, else 1.
+    """
+
+    columns: csr_matrix
+    is_share: NDArray[np.bool_]
+
+
+class Sent(Protocol):
+    """A broadcast value."""
+
+    @property
+    def value(self) -> Membership:
+        """The membership."""
+
+
+@python_task
+def row_entries(sent: Sent, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Turn one partition of counts into entries.
 
     Parameters
     ----------
-    counts : Counts
-        What each row has.
-    members_df : DataFrame
-        ``counts.by``, ``feature_set``, ``key``: which keys a thing has.
-    numbers_df : DataFrame
-        ``feature_set``, ``key``, ``column``.
-    is_share : Column
-        Of ``column``: whether the value is a share, else it is 1.
+    sent : Sent
+        What things count for.
+    batches : iterable of RecordBatch
+        ``row`` int32, ``code`` int32, ``n`` int64: all lines of its rows.
 
-    Returns
-    -------
-    DataFrame
-        ``row`` int, ``column`` int, ``value`` float: each (row, column) once, each partition sorted by both.
+    Yields
+    ------
+    RecordBatch
+        ``row`` int32, ``size`` int32, ``columns`` list of int32, ascending, ``values`` list of float32; rows ascending.
     """
-    columns_df = members_df.join(F.broadcast(numbers_df), on=[SET, KEY], how="inner").select(counts.by, "column")
-    coded_df = counts.frame.join(F.broadcast(columns_df), on=counts.by, how="inner")
-    summed_df = coded_df.groupBy("row", "column").agg(F.sum("n").alias("n"), F.max("total").alias("total"))
+    membership = sent.value
+    table = pa.Table.from_batches(list(batches)) if (batches := list(batches)) else None
+    if table is None or table.num_rows == 0:
+        return
+    lines, codes, n = (column.to_numpy() for column in table.columns)
+    rows, places = np.unique(lines, return_inverse=True)
+    # Built from triples, which adds up what a row has of the same thing.
+    counts = csr_matrix((n, (places, codes)), shape=(len(rows), membership.columns.shape[0]), dtype=np.int64)
+    for start in range(0, len(rows), _WINDOW):
+        yield _entries(rows[start : start + _WINDOW], counts[start : start + _WINDOW], membership)
+
+
+def _entries(rows: NDArray[np.int32], counts: csr_matrix, membership: Membership) -> pa.RecordBatch:
+    summed = counts @ membership.columns
+    summed.sort_indices()
+    sizes = np.diff(summed.indptr).astype(np.int32)
     # Whole numbers are added up and there is one division, so that no order of adding up can show in the result.
-    share = F.col("n").cast("double") / F.col("total").cast("double")
-    value = F.when(is_share, share).otherwise(1.0).cast("float").alias("value")
-    return summed_df.select("row", "column", value).sortWithinPartitions("row", "column")
+    totals = np.repeat(np.asarray(counts.sum(axis=1)).ravel(), sizes)
+    values = np.where(membership.is_share[summed.indices], summed.data / totals, 1.0).astype(np.float32)
+    as_lists = partial(pa.ListArray.from_arrays, pa.array(summed.indptr.astype(np.int32)))
+    lists = [as_lists(pa.array(summed.indices.astype(np.int32))), as_lists(pa.array(values))]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(rows), pa.array(sizes), *lists], names=["row", "size", "columns", "values"]
+    )

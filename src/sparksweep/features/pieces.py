@@ -7,28 +7,23 @@ from collections.abc import Mapping
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from sparksweep.features.counting import Counts, in_one_partition
+from sparksweep.features.counting import Counts
 from sparksweep.features.sets import KEY, FeatureSet
 
 __all__ = ["bag", "one_hot", "share", "words"]
 
 
-def one_hot(name: str, frame: DataFrame, key: str) -> FeatureSet:
-    """Return the set with a 1 in the column of the row's key.
+def one_hot(name: str, counts: Counts) -> FeatureSet:
+    """Return the set with a 1 in the column of the row's key, byte for byte.
 
     Parameters
     ----------
     name : str
         Of the set.
-    frame : DataFrame
-        ``row`` and `key`, each row at most once; a null key is none.
-    key : str
-        The column that names the matrix's columns, byte for byte.
+    counts : Counts
+        By the column that names the matrix's columns; each row has at most one thing.
     """
-    named_df = frame.select("row", key).where(F.col(key).isNotNull())
-    one = F.lit(1).cast("bigint")
-    counts_df = named_df.select("row", key, one.alias("n"), one.alias("total"))
-    return bag(name, Counts(counts_df, key, in_one_partition(named_df.select(key).distinct())), key)
+    return bag(name, counts, counts.by)
 
 
 def share(
@@ -77,9 +72,9 @@ def words(frame: DataFrame, text: str, word: str = "word") -> DataFrame:
     return split_df.where(F.col(word) != "").distinct()
 
 
-def _members(counts: Counts, key: str, through: DataFrame | None) -> DataFrame:
+def _members(counts: Counts, key: str, through: DataFrame | None) -> DataFrame | None:
     if through is None:
-        return counts.shown.select(counts.by, F.col(key).alias(KEY))
+        return None
     # Only what is met makes a column, so things that no row has are left out here.
     met_df = through.join(F.broadcast(counts.shown), on=counts.by, how="left_semi")
     return met_df.select(counts.by, F.col(key).alias(KEY)).distinct()

@@ -28,9 +28,10 @@ class FeatureSet:
         As ``columns.parquet`` shows it.
     counts : Counts
         What each row of the matrix has, and how often.
-    members : DataFrame
+    members : DataFrame, optional
         ``counts.by`` and ``key``: a counted thing counts once for each of its distinct keys, so that shares may add up
         to more than 1; a thing without a key, or with a null, counts in the total only.
+        Default: each thing is its own key.
     is_share : bool
         The value is the share of the row's things that have the key; else it is 1 for a key that is met.
     keys : mapping of int to str, optional
@@ -40,6 +41,6 @@ class FeatureSet:
 
     name: str
     counts: Counts
-    members: DataFrame
+    members: DataFrame | None
     is_share: bool
     keys: Mapping[int, str] | None = None

@@ -1,34 +1,37 @@
 """Feature sets side by side, as one sparse matrix for each part of the rows.
 
-Spark leaves the entries of every set as sorted Parquet parts; the driver merges them, a window of rows at a time,
-straight into the matrices' arrays. It never holds more than those and a window.
+Spark leaves the entries of every set as Parquet parts, a line a row; the driver puts them where they belong in the
+matrices' arrays. It never holds more than those and a batch of lines.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import reduce
-from operator import or_
+from functools import partial, reduce
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from numpy.typing import NDArray
+from pyspark import Broadcast
+from pyspark.sql import DataFrame
 from scipy.sparse import csr_matrix
 
-from sparksweep.features.counting import cached
-from sparksweep.features.entries import entries
-from sparksweep.features.merging import Entries, merge_parts
+from sparksweep.features.entries import SCHEMA, Membership, row_entries
 from sparksweep.features.sets import Encoding, FeatureSet
-from sparksweep.features.vocabulary import Vocabulary, build_vocabulary, columns_table, keyed_members, numbers_frame
+from sparksweep.features.vocabulary import Vocabulary, build_vocabulary, column_of_things, columns_table
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.matrix import CsrBuilder
 from sparksweep.storage import Store
 
 __all__ = ["Stack", "stack"]
+
+# Lines that are read from one file at a time; each may have thousands of entries.
+_BATCH = 4096
 
 
 @dataclass(frozen=True)
@@ -70,45 +73,46 @@ def stack(
     StorageError
         The entries cannot be written or read.
     """
+    vocabularies = build_vocabulary(feature_sets)
+    columns = columns_table(vocabularies)
     with ExitStack() as keep:
         keep.enter_context(_scratch(store, scratch))
-        groups = _by_counts(feature_sets)
-        members = [keep.enter_context(cached(keyed_members(group))) for group in groups]
-        vocabularies = build_vocabulary(feature_sets, members)
-        columns = columns_table(vocabularies)
-        write_parquet(_all_entries(groups, members, vocabularies, encoding), store, scratch)
+        frames = [
+            keep.enter_context(_entries(sets, group, columns.num_rows, encoding))
+            for sets, group in _by_counts(feature_sets, vocabularies)
+        ]
+        write_parquet(reduce(DataFrame.unionByName, frames), store, scratch)
         files = sorted(store.fetch(scratch).glob("*.parquet"))
         return Stack(_matrices(files, sizes, columns.num_rows), columns)
 
 
-def _by_counts(feature_sets: Sequence[FeatureSet]) -> list[dict[int, FeatureSet]]:
-    """Return the sets by number, those over the same counts together."""
-    groups: dict[int, dict[int, FeatureSet]] = {}
-    for number, each in enumerate(feature_sets):
-        groups.setdefault(id(each.counts), {})[number] = each
-    return list(groups.values())
+def _by_counts(
+    feature_sets: Sequence[FeatureSet], vocabularies: Sequence[Vocabulary]
+) -> Iterable[tuple[list[FeatureSet], list[Vocabulary]]]:
+    """Return the sets, with their columns, that are over the same counts together."""
+    groups: dict[int, tuple[list[FeatureSet], list[Vocabulary]]] = {}
+    for each, vocabulary in zip(feature_sets, vocabularies, strict=True):
+        sets, group = groups.setdefault(id(each.counts), ([], []))
+        sets.append(each)
+        group.append(vocabulary)
+    return groups.values()
 
 
-def _all_entries(
-    groups: Sequence[Mapping[int, FeatureSet]],
-    members: Sequence[DataFrame],
-    vocabularies: Sequence[Vocabulary],
-    encoding: Encoding,
-) -> DataFrame:
-    """Return the entries of all sets: one job, in which each log's counts are gone through once."""
-    numbers_df = numbers_frame(members[0].sparkSession, vocabularies)
-    frames = []
-    for group, members_df in zip(groups, members, strict=True):
-        shares = [vocabularies[number] for number, each in group.items() if each.is_share and encoding == "fraction"]
-        counts = next(iter(group.values())).counts
-        frames.append(entries(counts, members_df, numbers_df, _is_column_of(shares)))
-    return reduce(DataFrame.unionByName, frames)
-
-
-def _is_column_of(vocabularies: Sequence[Vocabulary]) -> Column:
-    column = F.col("column")
-    inside = [(column >= each.start) & (column < each.stop) for each in vocabularies]
-    return reduce(or_, inside, F.lit(False))
+@contextmanager
+def _entries(
+    feature_sets: Sequence[FeatureSet], vocabularies: Sequence[Vocabulary], n_columns: int, encoding: Encoding
+) -> Iterator[DataFrame]:
+    """Give the entries of sets over the same counts, which are gone through once."""
+    counts = feature_sets[0].counts
+    is_share = np.zeros(n_columns, dtype=bool)
+    for each, vocabulary in zip(feature_sets, vocabularies, strict=True):
+        is_share[vocabulary.start : vocabulary.stop] = each.is_share and encoding == "fraction"
+    membership = Membership(column_of_things(vocabularies, len(counts.things), n_columns), is_share)
+    sent: Broadcast[Membership] = counts.frame.sparkSession.sparkContext.broadcast(membership)
+    try:
+        yield counts.frame.mapInArrow(partial(row_entries, sent), SCHEMA)
+    finally:
+        sent.unpersist()
 
 
 @contextmanager
@@ -121,18 +125,32 @@ def _scratch(store: Store, path: str) -> Iterator[None]:
 
 
 def _matrices(files: Sequence[Path], sizes: Mapping[str, int], n_columns: int) -> dict[str, csr_matrix]:
-    n_rows = sum(sizes.values())
-    n_entries = sum(pq.read_metadata(file).num_rows for file in files)
-    builders = [CsrBuilder(size, n_columns, n_entries * size // max(n_rows, 1)) for size in sizes.values()]
-    for window in merge_parts(files, n_rows, n_columns):
-        for builder, (start, part) in zip(builders, _by_part(window, sizes.values()), strict=True):
-            builder.append(part.rows - start, part.columns, part.values)
+    starts = np.cumsum([0, *sizes.values()])
+    builders = [CsrBuilder(part, n_columns) for part in np.split(_row_sizes(files, int(starts[-1])), starts[1:-1])]
+    for rows, sizes_of_rows, columns, values in _read(files):
+        # The lines of a file ascend, so that those of a part are neighbours.
+        cuts = np.searchsorted(rows, starts)
+        entry_cuts = np.concatenate([[0], np.cumsum(sizes_of_rows)])[cuts]
+        for builder, start, lines, places in zip(builders, starts, _slices(cuts), _slices(entry_cuts), strict=False):
+            builder.put(rows[lines] - start, sizes_of_rows[lines], columns[places], values[places])
     return {name: builder.finish() for name, builder in zip(sizes, builders, strict=True)}
 
 
-def _by_part(window: Entries, sizes: Iterable[int]) -> Iterator[tuple[int, Entries]]:
-    start = 0
-    for size in sizes:
-        part, window = window.cut(window.before(start + size))
-        yield start, part
-        start += size
+def _slices(cuts: NDArray[np.int64]) -> list[slice]:
+    return [slice(start, stop) for start, stop in itertools.pairwise(cuts)]
+
+
+def _row_sizes(files: Sequence[Path], n_rows: int) -> NDArray[np.int64]:
+    sizes = np.zeros(n_rows, dtype=np.int64)
+    for file in files:
+        table = pq.read_table(file, columns=["row", "size"])
+        sizes[table["row"].to_numpy()] += table["size"].to_numpy()
+    return sizes
+
+
+def _read(files: Sequence[Path]) -> Iterator[tuple[NDArray[np.int32], ...]]:
+    for file in files:
+        with pq.ParquetFile(file) as opened:
+            for batch in opened.iter_batches(_BATCH):
+                lists = [batch[name].flatten().to_numpy() for name in ("columns", "values")]
+                yield (batch["row"].to_numpy(), batch["size"].to_numpy(), *lists)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
+from scipy.sparse import csr_matrix
 
 from sparksweep.errors import UsageError
+from sparksweep.features.counting import Counts
 from sparksweep.features.sets import KEY, FeatureSet
 
-__all__ = ["SET", "Vocabulary", "build_vocabulary", "columns_table", "keyed_members", "numbers_frame"]
+__all__ = ["Vocabulary", "build_vocabulary", "column_of_things", "columns_table"]
 
-SET = "feature_set"
-"""Name of the column that holds the number of a feature set."""
+_SET = "feature_set"
+_THING = "thing"
 
 
 @dataclass(frozen=True)
@@ -30,15 +35,19 @@ class Vocabulary:
     ----------
     feature_set : str
         Name of the set.
-    keys : mapping of str to str
-        Keys in the order of the columns, as Spark casts them to text, with the texts that are shown.
+    keys : tuple of str
+        The keys' texts in the order of the columns.
     start : int
         Index of the first column in the matrix.
+    codes, columns : ndarray of int, shape (n_members,)
+        Which things count for which columns, pair by pair.
     """
 
     feature_set: str
-    keys: Mapping[str, str]
+    keys: tuple[str, ...]
     start: int
+    codes: NDArray[Any]
+    columns: NDArray[Any]
 
     @property
     def stop(self) -> int:
@@ -46,37 +55,13 @@ class Vocabulary:
         return self.start + len(self.keys)
 
 
-def keyed_members(feature_sets: Mapping[int, FeatureSet]) -> DataFrame:
-    """Return the members of sets over the same counts, as one frame.
-
-    Parameters
-    ----------
-    feature_sets : mapping of int to FeatureSet
-        By their number.
-
-    Returns
-    -------
-    DataFrame
-        The column the counts are by, ``feature_set`` int, ``key`` string (none null).
-    """
-    frames = [
-        each.members.where(F.col(KEY).isNotNull()).select(
-            each.counts.by, F.lit(number).alias(SET), F.col(KEY).cast("string").alias(KEY)
-        )
-        for number, each in feature_sets.items()
-    ]
-    return reduce(DataFrame.unionByName, frames)
-
-
-def build_vocabulary(feature_sets: Sequence[FeatureSet], members_dfs: Sequence[DataFrame]) -> list[Vocabulary]:
+def build_vocabulary(feature_sets: Sequence[FeatureSet]) -> list[Vocabulary]:
     """Return the columns of feature sets, stacked in this order.
 
     Parameters
     ----------
     feature_sets : sequence of FeatureSet
         All sets of the matrix.
-    members_dfs : sequence of DataFrame
-        From `keyed_members`; together of all sets.
 
     Raises
     ------
@@ -84,42 +69,70 @@ def build_vocabulary(feature_sets: Sequence[FeatureSet], members_dfs: Sequence[D
         The keys of a set are neither text nor whole numbers.
     """
     order = [_order(each) for each in feature_sets]
-    # One job for all sets. Python sorts: its order of texts is that of code points, whatever the settings of Spark.
-    met_df = reduce(DataFrame.unionByName, [frame.select(SET, KEY).distinct() for frame in members_dfs])
-    met: list[list[str]] = [[] for _ in feature_sets]
-    for number, key in met_df.collect():
-        met[number].append(key)
     vocabularies: list[Vocabulary] = []
-    for each, keys, sort_key in zip(feature_sets, met, order, strict=True):
+    for each, sort_key, members in zip(feature_sets, order, _members(feature_sets), strict=True):
         start = vocabularies[-1].stop if vocabularies else 0
-        fixed = {str(key): text for key, text in (each.keys or {}).items()}
-        vocabularies.append(Vocabulary(each.name, fixed or {key: key for key in sorted(keys, key=sort_key)}, start))
+        texts = {str(key): text for key, text in (each.keys or {}).items()}
+        # Python sorts: its order of texts is that of code points, whatever the settings of Spark.
+        keys = list(texts) or sorted(set(members[KEY]), key=sort_key)
+        members = members[members[KEY].isin(keys)]  # of fixed keys some may be missing
+        numbers = pd.Index(keys, dtype=object).get_indexer(pd.Index(members[KEY]))
+        shown = tuple(texts.get(key, key) for key in keys)
+        vocabularies.append(Vocabulary(each.name, shown, start, _codes(each, members), start + numbers))
     return vocabularies
-
-
-def numbers_frame(spark: SparkSession, vocabularies: Sequence[Vocabulary]) -> DataFrame:
-    """Return ``feature_set`` int, ``key`` string, ``column`` int: a line a column of the matrix."""
-    fields = [T.StructField(SET, T.IntegerType()), T.StructField(KEY, T.StringType())]
-    schema = T.StructType([*fields, T.StructField("column", T.IntegerType())])
-    # From pandas, since a list would go through Python workers first.
-    sets = np.repeat(np.arange(len(vocabularies), dtype=np.int32), [len(each.keys) for each in vocabularies])
-    keys = [key for each in vocabularies for key in each.keys]
-    numbers_pdf = pd.DataFrame({SET: sets, KEY: keys, "column": np.arange(len(keys), dtype=np.int32)})
-    return spark.createDataFrame(numbers_pdf, schema)
 
 
 def columns_table(vocabularies: Sequence[Vocabulary]) -> pa.Table:
     """Return ``index`` int32, ``feature_set`` and ``key`` string, a row a column of the matrix."""
     names = [each.feature_set for each in vocabularies for _ in each.keys]
-    texts = [text for each in vocabularies for text in each.keys.values()]
+    texts = [text for each in vocabularies for text in each.keys]
     index = pa.array(np.arange(len(texts), dtype=np.int32))
     columns = [index, pa.array(names, pa.string()), pa.array(texts, pa.string())]
     return pa.Table.from_arrays(columns, names=["index", "feature_set", "key"])
 
 
+def column_of_things(vocabularies: Sequence[Vocabulary], n_things: int, n_columns: int) -> csr_matrix:
+    """Return which columns of the matrix the things of the same counts are for: int64, shape (n_things, n_columns)."""
+    codes = np.concatenate([each.codes for each in vocabularies])
+    columns = np.concatenate([each.columns for each in vocabularies])
+    ones = np.ones(len(codes), dtype=np.int64)
+    return csr_matrix((ones, (codes, columns)), shape=(n_things, n_columns), dtype=np.int64)
+
+
+def _members(feature_sets: Sequence[FeatureSet]) -> list[pd.DataFrame]:
+    """Return ``thing`` and ``key`` of each set, as texts, each pair once: one job for all sets that need one."""
+    frames = [
+        _texts(each.members, each.counts.by).withColumn(_SET, F.lit(number))
+        for number, each in enumerate(feature_sets)
+        if each.members is not None
+    ]
+    found = reduce(DataFrame.unionByName, frames).toPandas().drop_duplicates() if frames else None
+    return [
+        _themselves(each.counts) if each.members is None or found is None else found[found[_SET] == number]
+        for number, each in enumerate(feature_sets)
+    ]
+
+
+def _texts(members_df: DataFrame, by: str) -> DataFrame:
+    named_df = members_df.where(F.col(KEY).isNotNull())
+    return named_df.select(F.col(by).cast("string").alias(_THING), F.col(KEY).cast("string").alias(KEY))
+
+
+def _themselves(counts: Counts) -> pd.DataFrame:
+    met = counts.things.take(pa.array(counts.met)).cast(pa.string()).to_pandas()
+    return pd.DataFrame({_THING: met, KEY: met})
+
+
+def _codes(feature_set: FeatureSet, members: pd.DataFrame) -> NDArray[Any]:
+    things = feature_set.counts.things.cast(pa.string())
+    codes: NDArray[Any] = pc.index_in(pa.array(members[_THING], pa.string()), value_set=things).to_numpy()
+    return codes
+
+
 def _order(feature_set: FeatureSet) -> Callable[[str], int | str]:
     """Return by what the texts of a set's keys are sorted."""
-    kind = feature_set.members.schema[KEY].dataType
+    members_df = feature_set.members
+    kind = feature_set.counts.kind if members_df is None else members_df.schema[KEY].dataType
     if isinstance(kind, T.IntegralType):
         return int
     if isinstance(kind, T.StringType):

@@ -1,4 +1,4 @@
-"""Build a CSR matrix from batches of entries that come in order."""
+"""Build a CSR matrix from pieces of rows that come in any order."""
 
 from __future__ import annotations
 
@@ -12,56 +12,60 @@ from sparksweep.errors import DataError
 
 __all__ = ["CsrBuilder", "csr_over", "index_dtype"]
 
-GROWTH = 1.5  # room added when the hint was too small
-
 
 class CsrBuilder:
-    """Collect entries sorted by (row, column) into one CSR matrix, without a second copy of them.
+    """Put pieces of rows into one CSR matrix, whose room is made once.
+
+    A row may come in several pieces, each with some of its columns.
 
     Parameters
     ----------
-    n_rows, n_columns : int
-        Shape of the matrix.
-    nnz_hint : int
-        Entries expected; a right guess saves room being made again.
+    row_sizes : ndarray of int64, shape (n_rows,)
+        Entries of each row, all its pieces together.
+    n_columns : int
+        Columns of the matrix.
     """
 
-    def __init__(self, n_rows: int, n_columns: int, nnz_hint: int = 0) -> None:
-        self._shape = (n_rows, n_columns)
-        self._data = np.empty(max(nnz_hint, 1), dtype=np.float32)
-        self._indices = np.empty(max(nnz_hint, 1), dtype=index_dtype(n_columns, 0))
-        self._row_sizes = np.zeros(n_rows, dtype=np.int64)
-        self._nnz = 0
-        self._last = -1  # place of the last entry, row * n_columns + column
+    def __init__(self, row_sizes: NDArray[Any], n_columns: int) -> None:
+        self._shape = (len(row_sizes), n_columns)
+        self._ends = np.cumsum(row_sizes, dtype=np.int64)
+        self._next = self._ends - row_sizes  # where each row's next piece goes
+        nnz = int(self._ends[-1]) if len(row_sizes) else 0
+        self._data = np.empty(nnz, dtype=np.float32)
+        self._indices = np.empty(nnz, dtype=index_dtype(n_columns, nnz))
 
-    def append(self, rows: NDArray[Any], columns: NDArray[Any], values: NDArray[Any]) -> None:
-        """Add a batch.
+    def put(self, rows: NDArray[Any], sizes: NDArray[Any], columns: NDArray[Any], values: NDArray[Any]) -> None:
+        """Put pieces of rows.
 
         Parameters
         ----------
-        rows, columns : ndarray of int, shape (n,)
-            Places of the entries, ascending by (row, column), each place once.
-        values : ndarray of float, shape (n,)
+        rows : ndarray of int, shape (n,)
+            The rows, each at most once a call.
+        sizes : ndarray of int, shape (n,)
+            Entries of each piece.
+        columns : ndarray of int, shape (sum of sizes,)
+            Their columns, piece by piece.
+        values : ndarray of float, shape (sum of sizes,)
             Kept as float32; a 0 is kept as an entry too.
 
         Raises
         ------
         DataError
-            The lengths differ, a place lies outside the matrix, or the order is not as said.
+            A row or column is outside the matrix, a row comes twice, or more comes for one than was said.
         """
-        if not len(rows) == len(columns) == len(values):
-            raise DataError(f"a batch has {len(rows)} rows, {len(columns)} columns and {len(values)} values")
-        if len(rows) == 0:
-            return
-        self._check_range(rows, columns)
-        self._check_order(rows, columns)
-        start, self._nnz = self._nnz, self._nnz + len(rows)
-        self._make_room()
-        self._data[start : self._nnz] = values
-        self._indices[start : self._nnz] = columns
-        first = int(rows[0])
-        sizes = np.bincount(np.asarray(rows, dtype=np.int64) - first)
-        self._row_sizes[first : first + len(sizes)] += sizes
+        self._check_range("row", rows, self._shape[0])
+        self._check_range("column", columns, self._shape[1])
+        starts = self._next[rows]
+        self._next[rows] += sizes
+        if len(np.unique(rows)) != len(rows):
+            raise DataError("a row comes twice in one call")
+        if (self._next[rows] > self._ends[rows]).any():
+            row = int(rows[np.argmax(self._next[rows] > self._ends[rows])])
+            raise DataError(f"row {row} has more entries than was said")
+        # Where each entry goes: the start of its piece and its place in it.
+        places = np.repeat(starts - np.cumsum(sizes) + sizes, sizes) + np.arange(len(columns))
+        self._indices[places] = columns
+        self._data[places] = values
 
     def finish(self) -> csr_matrix:
         """Return the matrix, which takes over the entries' memory: call this once, as the last thing.
@@ -69,38 +73,28 @@ class CsrBuilder:
         Returns
         -------
         csr_matrix of float32, shape (n_rows, n_columns)
-            Indices int32, or int64 where the number of entries or columns asks for it.
-        """
-        self._data.resize(self._nnz, refcheck=False)
-        self._indices.resize(self._nnz, refcheck=False)
-        dtype = index_dtype(self._shape[1], self._nnz)
-        indptr = np.zeros(self._shape[0] + 1, dtype=dtype)
-        np.cumsum(self._row_sizes, out=indptr[1:])
-        return csr_over(self._data, self._indices.astype(dtype, copy=False), indptr, self._shape)
+            Columns ascending in each row; indices int32, or int64 where the number of entries or columns asks for it.
 
-    def _check_range(self, rows: NDArray[Any], columns: NDArray[Any]) -> None:
-        for name, places, size in (("row", rows, self._shape[0]), ("column", columns, self._shape[1])):
+        Raises
+        ------
+        DataError
+            A row has fewer entries than was said, or a column comes twice in a row.
+        """
+        if (self._next < self._ends).any():
+            row = int(np.argmax(self._next < self._ends))
+            raise DataError(f"row {row} has fewer entries than was said")
+        indptr = np.concatenate([[0], self._ends]).astype(self._indices.dtype)
+        matrix = csr_matrix((self._data, self._indices, indptr), self._shape, copy=False)
+        matrix.sort_indices()  # nothing to do where the pieces came in the order of their columns
+        if not matrix.has_canonical_format:
+            raise DataError("a row has a column twice")
+        return matrix
+
+    def _check_range(self, name: str, places: NDArray[Any], size: int) -> None:
+        if len(places):
             low, high = int(places.min()), int(places.max())
             if low < 0 or high >= size:
                 raise DataError(f"{name} {low if low < 0 else high} is outside a matrix of {size} {name}s")
-
-    def _check_order(self, rows: NDArray[Any], columns: NDArray[Any]) -> None:
-        places = np.asarray(rows, dtype=np.int64) * self._shape[1] + columns
-        steps = np.diff(places, prepend=self._last)
-        if (steps <= 0).any():
-            at = int(np.argmax(steps <= 0))
-            raise DataError(
-                f"entry (row {int(rows[at])}, column {int(columns[at])}) does not come after the one before it: "
-                "sort by row and column, each place once"
-            )
-        self._last = int(places[-1])
-
-    def _make_room(self) -> None:
-        if self._nnz > len(self._data):
-            size = max(self._nnz, int(len(self._data) * GROWTH))
-            # In place, so that the system may grow the block where it is; no view of it is ever handed out.
-            self._data.resize(size, refcheck=False)
-            self._indices.resize(size, refcheck=False)
 
 
 def index_dtype(n_columns: int, nnz: int) -> type[np.signedinteger[Any]]:

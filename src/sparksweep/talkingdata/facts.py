@@ -4,65 +4,86 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from functools import cached_property
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sparksweep.features import Counts, cached, counted, in_one_partition, numbered
+from sparksweep.features import Counts, cached, counted, counted_by_owner, in_one_partition, numbered
 from sparksweep.ingest import LINE
 
 __all__ = ["Facts", "clean_category", "gather_facts", "with_hour_of_week"]
 
 
-@dataclass(frozen=True)
 class Facts:
-    """Frames by what they say of a device; ``row`` is its number, train devices first, each in the order of its file.
+    """Frames and counts by what they say of a device, each made when it is first asked for.
 
-    Attributes
-    ----------
-    phones : DataFrame
-        ``row``, ``phone_brand``, ``device_model``: the first line of the phone file that names the device.
-    events : Counts
-        Events by ``weekday_hour``: weekday * 24 + hour, 0 is the first hour of Monday.
-    apps : Counts
-        Rows of app_events by ``app_id``.
-    labels : DataFrame
-        ``app_id``, ``label_id``: of the apps that are met.
-    categories : DataFrame
-        ``app_id``, ``category``: the cleaned texts of its labels, empty ones left out.
-    """
-
-    phones: DataFrame
-    events: Counts
-    apps: Counts
-    labels: DataFrame
-    categories: DataFrame
-
-
-@contextmanager
-def gather_facts(tables: Mapping[str, DataFrame]) -> Iterator[Facts]:
-    """Give the facts of the seven tables; what is cached is dropped at the end of the context.
+    ``row`` is a device's number, train devices first, each in the order of its file.
 
     Parameters
     ----------
     tables : mapping of str to DataFrame
         The seven tables, each with ``line``.
+    keep : ExitStack
+        Its end drops what is cached.
     """
+
+    def __init__(self, tables: Mapping[str, DataFrame], keep: ExitStack) -> None:
+        self._tables = tables
+        self._keep = keep
+
+    @cached_property
+    def phones(self) -> DataFrame:
+        """``row``, ``phone_brand``, ``device_model``: the first line of the phone file that names the device."""
+        phones_df = self._tables["phone_brand_device_model"].join(self._devices, on="device_id", how="inner")
+        return self._keep.enter_context(cached(_first_phones(phones_df)))
+
+    @cached_property
+    def brands(self) -> Counts:
+        """Phones by ``phone_brand``."""
+        return self._keep.enter_context(counted(self.phones, "phone_brand"))
+
+    @cached_property
+    def models(self) -> Counts:
+        """Phones by ``device_model``."""
+        return self._keep.enter_context(counted(self.phones, "device_model"))
+
+    @cached_property
+    def events(self) -> Counts:
+        """Events by ``weekday_hour``: weekday * 24 + hour, 0 is the first hour of Monday."""
+        times_df = with_hour_of_week(self._events.select("row", "timestamp"))
+        return self._keep.enter_context(counted(times_df, "weekday_hour", range(7 * 24)))
+
+    @cached_property
+    def apps(self) -> Counts:
+        """Rows of app_events by ``app_id``."""
+        owners_df = self._events.select("event_id", "row")
+        return self._keep.enter_context(counted_by_owner(self._tables["app_events"], "app_id", owners_df, "event_id"))
+
+    @cached_property
+    def labels(self) -> DataFrame:
+        """``app_id``, ``label_id``: of the apps that are met."""
+        return self._keep.enter_context(cached(_labels(self._tables["app_labels"], self.apps.shown)))
+
+    @cached_property
+    def categories(self) -> DataFrame:
+        """``app_id``, ``category``: the cleaned texts of its labels, empty ones left out."""
+        return self._keep.enter_context(cached(_categories(self.labels, self._tables["label_categories"])))
+
+    @cached_property
+    def _devices(self) -> DataFrame:
+        return F.broadcast(self._keep.enter_context(cached(_devices(self._tables))))
+
+    @property
+    def _events(self) -> DataFrame:
+        return self._tables["events"].join(self._devices, on="device_id", how="inner")
+
+
+@contextmanager
+def gather_facts(tables: Mapping[str, DataFrame]) -> Iterator[Facts]:
+    """Give the facts of the seven tables; what is cached is dropped at the end of the context."""
     with ExitStack() as keep:
-        devices_df = F.broadcast(keep.enter_context(cached(_devices(tables))))
-        phones_df = tables["phone_brand_device_model"].join(devices_df, on="device_id", how="inner")
-        events_df = tables["events"].join(devices_df, on="device_id", how="inner")
-        times_df = with_hour_of_week(events_df.select("row", "timestamp"))
-        apps = keep.enter_context(counted(_app_rows(tables["app_events"], events_df), "app_id"))
-        labels_df = keep.enter_context(cached(_labels(tables["app_labels"], apps.shown)))
-        yield Facts(
-            phones=keep.enter_context(cached(_first_phones(phones_df))),
-            events=keep.enter_context(counted(times_df, "weekday_hour")),
-            apps=apps,
-            labels=labels_df,
-            categories=keep.enter_context(cached(_categories(labels_df, tables["label_categories"]))),
-        )
+        yield Facts(tables, keep)
 
 
 def with_hour_of_week(times_df: DataFrame) -> DataFrame:
@@ -87,16 +108,11 @@ def _devices(tables: Mapping[str, DataFrame]) -> DataFrame:
     return numbered(parts[0].unionByName(parts[1]), "part", LINE).select("device_id", "row")
 
 
-def _app_rows(app_events_df: DataFrame, events_df: DataFrame) -> DataFrame:
-    """Return ``row`` and ``app_id``, a line for each row of app_events that belongs to an event of a known device."""
-    # The rows of app_events are ten times those of events: they should not be sorted only to be joined.
-    device_of_event_df = events_df.select("event_id", "row").hint("shuffle_hash")
-    return app_events_df.select("event_id", "app_id").join(device_of_event_df, on="event_id", how="inner")
-
-
 def _first_phones(phones_df: DataFrame) -> DataFrame:
-    first = F.min(F.struct(LINE, "phone_brand", "device_model")).alias("first")
-    return phones_df.groupBy("row").agg(first).select("row", "first.phone_brand", "first.device_model")
+    # Texts stay where they are: only numbers are compared across partitions.
+    first_df = phones_df.groupBy("row").agg(F.min(LINE).alias(LINE)).select(LINE)
+    first_phones_df = phones_df.join(F.broadcast(first_df), on=LINE, how="left_semi")
+    return first_phones_df.select("row", "phone_brand", "device_model")
 
 
 def _labels(app_labels_df: DataFrame, apps_df: DataFrame) -> DataFrame:

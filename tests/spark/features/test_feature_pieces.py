@@ -19,7 +19,8 @@ def things(spark):
 
 def test_one_hot_has_a_column_a_key_byte_for_byte(spark, built):
     phones = spark.createDataFrame([(0, "b "), (1, "b"), (2, None)], "row int, model string")
-    names, parts = built([one_hot("model", phones, "model")])
+    with counted(phones, "model") as counts:
+        names, parts = built([one_hot("model", counts)])
     assert names == ["model:b", "model:b "]
     assert parts["train"] == [{"model:b ": 1.0}, {"model:b": 1.0}, {}]
 
@@ -28,7 +29,8 @@ def test_texts_are_sorted_by_code_point(spark, built):
     # UTF-16, Java's own order, would put the last one before the fullwidth sign.
     texts = ["", "10", "9", "Z", "a", "é", "小米", "\uff5e", "😀"]
     phones = spark.createDataFrame(list(enumerate(reversed(texts))), "row int, model string")
-    names, _ = built([one_hot("m", phones, "model")], sizes={"train": len(texts)})
+    with counted(phones, "model") as counts:
+        names, _ = built([one_hot("m", counts)], sizes={"train": len(texts)})
     assert names == [f"m:{text}" for text in texts]
 
 
@@ -86,8 +88,8 @@ def test_words_are_what_stands_between_spaces(spark):
 
 def test_sets_are_stacked_in_the_order_given(spark, things, built):
     phones = spark.createDataFrame([(0, "p"), (1, "q")], "row int, model string")
-    with counted(things, "app") as counts:
-        sets = [bag("later", counts, "app"), one_hot("model", phones, "model"), share("app", counts, "app")]
+    with counted(things, "app") as counts, counted(phones, "model") as models:
+        sets = [bag("later", counts, "app"), one_hot("model", models), share("app", counts, "app")]
         names, parts = built(sets)
     assert names == ["later:-3", "later:7", "later:10", "model:p", "model:q", "app:-3", "app:7", "app:10"]
     # Sets over the same counts are computed together; each keeps its own kind of value.
@@ -117,5 +119,6 @@ def test_set_without_any_key_has_no_columns(spark, things, built):
 
 def test_keys_must_be_text_or_whole_numbers(spark, built):
     prices = spark.createDataFrame([(0, 0.5)], "row int, price double")
-    with pytest.raises(UsageError, match="feature set price: keys of type double; use text or whole numbers"):
-        built([one_hot("price", prices, "price")])
+    message = "feature set price: keys of type double; use text or whole numbers"
+    with counted(prices, "price") as counts, pytest.raises(UsageError, match=message):
+        built([one_hot("price", counts)])

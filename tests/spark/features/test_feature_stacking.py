@@ -9,10 +9,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from sparksweep.errors import StorageError
-from sparksweep.features import bag, cached, counted, numbered, share, stack
-from sparksweep.features.entries import entries
-from sparksweep.features.stacking import merge_parts as real_merge
-from sparksweep.features.vocabulary import build_vocabulary, keyed_members, numbers_frame
+from sparksweep.features import bag, cached, counted, counted_by_owner, numbered, share, stack
 
 pytestmark = pytest.mark.spark
 
@@ -61,23 +58,6 @@ def test_partitions_and_adaptive_execution_do_not_show(things, labels, store, se
         assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
-def test_entries_of_counted_things_are_not_shuffled_again(things, labels):
-    with counted(things, "app") as counts:
-        counts.frame.count()
-        sets = {0: share("app", counts, "app"), 1: share("label", counts, "label", through=labels)}
-        members_df = keyed_members(sets)
-        with cached(members_df):
-            vocabulary = build_vocabulary(list(sets.values()), [members_df])
-            numbers_df = numbers_frame(things.sparkSession, vocabulary)
-            entries_df = entries(counts, members_df, numbers_df, F.lit(True))
-            plan = entries_df._jdf.queryExecution().executedPlan().toString().split("InMemoryRelation")[0]
-    assert plan.count("BroadcastHashJoin") >= 1
-    assert "SortMergeJoin" not in plan
-    assert "CartesianProduct" not in plan
-    assert "BroadcastNestedLoopJoin" not in plan
-    assert "Exchange hashpartitioning" not in plan
-
-
 def test_scratch_is_removed(things, labels, store):
     build(things, labels, store)
     assert list(Path(store.root).iterdir()) == []
@@ -85,10 +65,9 @@ def test_scratch_is_removed(things, labels, store):
 
 def test_scratch_is_removed_when_the_driver_fails(things, labels, store, monkeypatch):
     def fail(*arguments):
-        next(real_merge(*arguments))
         raise StorageError("disk full")
 
-    monkeypatch.setattr("sparksweep.features.stacking.merge_parts", fail)
+    monkeypatch.setattr("sparksweep.features.stacking._matrices", fail)
     with pytest.raises(StorageError, match="disk full"):
         build(things, labels, store)
     assert list(Path(store.root).iterdir()) == []
@@ -107,15 +86,57 @@ def test_cache_ends_with_an_error(spark):
     assert not frame.is_cached
 
 
-def test_counts_have_their_row_total(spark):
+def lines(counts):
+    """Return (row, thing, n), each (row, thing) once."""
+    summed_df = counts.frame.groupBy("row", "code").agg(F.sum("n").alias("n"))
+    return sorted((row["row"], counts.things[row["code"]].as_py(), row["n"]) for row in summed_df.collect())
+
+
+def test_counts(spark):
     things = spark.createDataFrame(
-        [(0, "a"), (0, "a"), (0, "b"), (1, "a"), (0, None), (2, None)], "row int, app string"
+        [(0, "b"), (0, "a"), (0, "a"), (1, "a"), (0, None), (2, None)], "row int, app string"
     )
     with counted(things, "app") as counts:
-        found = sorted(tuple(row) for row in counts.frame.select("row", "app", "n", "total").collect())
-        shown = sorted(row["app"] for row in counts.shown.collect())
-    assert found == [(0, "a", 2, 3), (0, "b", 1, 3), (1, "a", 1, 1)]
-    assert shown == ["a", "b"]
+        assert lines(counts) == [(0, "a", 2), (0, "b", 1), (1, "a", 1)]
+        assert counts.things.to_pylist() == ["a", "b"]
+        assert sorted(row["app"] for row in counts.shown.collect()) == ["a", "b"]
+
+
+def test_counts_of_known_things(spark):
+    hours = spark.createDataFrame([(0, 3), (0, 3), (1, 0)], "row int, hour int")
+    with counted(hours, "hour", range(5)) as counts:
+        assert lines(counts) == [(0, 3, 2), (1, 0, 1)]
+        assert counts.met.tolist() == [0, 3]
+
+
+# Owner 1 stands in two places, owner 2 belongs to the same row, 9 to none, and nobody has anything of 4.
+LOG = [(1, "x"), (1, "y"), (1, "x"), (2, "x"), (1, "x"), (9, "z"), (3, "y"), (None, "y"), (3, None)]
+OWNERS = [(1, 0), (2, 0), (3, 5), (4, 6)]
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_counts_by_owner(spark, partitions):
+    log = spark.createDataFrame(LOG, "owner bigint, app string").repartition(partitions)
+    owners = spark.createDataFrame(OWNERS, "owner bigint, row int")
+    with counted_by_owner(log, "app", owners, "owner") as counts:
+        assert lines(counts) == [(0, "x", 4), (0, "y", 1), (5, "y", 1)]
+        assert [counts.things[code].as_py() for code in counts.met] == ["x", "y"]
+
+
+@pytest.mark.parametrize("adaptive", ["true", "false"])
+def test_log_of_owners_is_joined_once_and_as_bundles(spark, setting, adaptive):
+    setting("spark.sql.adaptive.enabled", adaptive)
+    log = spark.range(1000).selectExpr("id div 10 AS owner", "id % 7 AS app")
+    owners = spark.range(100).selectExpr("id AS owner", "CAST(id % 5 AS INT) AS row")
+    with counted_by_owner(log, "app", owners, "owner") as counts:
+        plan = counts.frame._jdf.queryExecution().executedPlan().toString()
+        assert sum(n for _, _, n in lines(counts)) == 1000
+    # With adaptive execution both the plan that ran and the one before it are shown.
+    assert plan.count("ShuffledHashJoin") == (2 if adaptive == "true" else 1)
+    bundled = plan[plan.index("ShuffledHashJoin") :]
+    assert bundled.index("Exchange hashpartitioning(owner") < bundled.index("MapInArrow")
+    for unwanted in ("SortMergeJoin", "BroadcastNestedLoopJoin", "CartesianProduct"):
+        assert unwanted not in plan
 
 
 def test_rows_are_numbered_in_order(spark):

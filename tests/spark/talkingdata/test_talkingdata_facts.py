@@ -12,6 +12,12 @@ pytestmark = pytest.mark.spark
 # Rows are numbered in the order of the files: train 12, 10, 13, 11, then test 21, 20.
 
 
+def count_lines(counts):
+    """Return (row, thing, n), each (row, thing) once."""
+    summed_df = counts.frame.groupBy("row", "code").agg(F.sum("n").alias("n"))
+    return sorted((row["row"], counts.things[row["code"]].as_py(), row["n"]) for row in summed_df.collect())
+
+
 def lines(frame, *columns):
     return sorted(tuple(row) for row in frame.select(*columns).collect())
 
@@ -30,14 +36,14 @@ def test_first_row_of_the_phone_file_wins(tables):
 
 def test_events_by_hour_of_the_week(tables):
     with gather_facts(tables) as facts:
-        found = lines(facts.events.frame, "row", "weekday_hour", "n", "total")
-    assert found == [(1, 0, 2, 3), (1, 167, 1, 3), (3, 3 * 24 + 7, 1, 1), (5, 10, 1, 1)]
+        found = count_lines(facts.events)
+    assert found == [(1, 0, 2), (1, 167, 1), (3, 3 * 24 + 7, 1), (5, 10, 1)]
 
 
 def test_app_events_of_known_devices(tables):
     with gather_facts(tables) as facts:
-        found = lines(facts.apps.frame, "row", "app_id", "n", "total")
-    assert found == [(1, -7, 1, 4), (1, 8, 1, 4), (1, 500, 2, 4), (5, 8, 1, 2), (5, 9000, 1, 2)]
+        found = count_lines(facts.apps)
+    assert found == [(1, -7, 1), (1, 8, 1), (1, 500, 2), (5, 8, 1), (5, 9000, 1)]
 
 
 def test_labels_and_categories_of_apps(tables):

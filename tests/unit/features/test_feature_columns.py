@@ -1,12 +1,16 @@
 from __future__ import annotations
 
-from sparksweep.features.vocabulary import Vocabulary, columns_table
+import numpy as np
+
+from sparksweep.features.vocabulary import Vocabulary, column_of_things, columns_table
+
+NONE = np.array([], dtype=int)
 
 
 def test_columns_are_numbered_through_all_sets():
-    brand = Vocabulary("brand", {"a ": "a ", "小米": "小米"}, 0)
-    empty = Vocabulary("app", {}, 2)
-    hour = Vocabulary("weekday_hour", {"0": "0_00", "25": "1_01"}, 2)
+    brand = Vocabulary("brand", ("a ", "小米"), 0, NONE, NONE)
+    empty = Vocabulary("app", (), 2, NONE, NONE)
+    hour = Vocabulary("weekday_hour", ("0_00", "1_01"), 2, NONE, NONE)
     assert (brand.stop, empty.stop, hour.stop) == (2, 2, 4)
     table = columns_table([brand, empty, hour])
     assert [field.type for field in table.schema] == ["int32", "string", "string"]
@@ -19,3 +23,11 @@ def test_columns_are_numbered_through_all_sets():
 
 def test_no_columns():
     assert columns_table([]).num_rows == 0
+
+
+def test_things_have_the_columns_of_all_sets():
+    apps = Vocabulary("app", ("x", "y"), 0, np.array([0, 2]), np.array([0, 1]))
+    labels = Vocabulary("label", ("l",), 3, np.array([2, 1]), np.array([3, 3]))
+    columns = column_of_things([apps, labels], n_things=3, n_columns=5)
+    assert columns.toarray().tolist() == [[1, 0, 0, 0, 0], [0, 0, 0, 1, 0], [0, 1, 0, 1, 0]]
+    assert columns.dtype == np.int64

@@ -1,4 +1,4 @@
-"""CSR from sorted batches: as scipy builds it, and what is refused."""
+"""CSR from pieces of rows: as scipy builds it, and what is refused."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ def floats(*values):
 
 
 def test_a_literal_matrix():
-    builder = CsrBuilder(4, 3, nnz_hint=4)
-    builder.append(ints(0, 0), ints(0, 2), floats(1, 2))
-    builder.append(ints(2, 3), ints(1, 0), floats(3, 4))
+    builder = CsrBuilder(ints(2, 0, 1, 1), 3)
+    builder.put(ints(3, 0), ints(1, 1), ints(0, 2), floats(4, 2))
+    builder.put(ints(2), ints(1), ints(1), floats(3))
+    builder.put(ints(0, 1), ints(1, 0), ints(0), floats(1))
     matrix = builder.finish()
     assert matrix.data.tolist() == [1, 2, 3, 4]
     assert matrix.indices.tolist() == [0, 2, 1, 0]
@@ -35,22 +36,24 @@ def test_a_literal_matrix():
 
 @st.composite
 def entries(draw):
-    """A shape, sorted places with values, and where the batches are cut."""
+    """A shape, places with values, and to which call each place belongs."""
     n_rows, n_columns = draw(st.integers(1, 8)), draw(st.integers(1, 8))
     places = sorted(draw(st.sets(st.integers(0, n_rows * n_columns - 1))))
     values = draw(st.lists(st.floats(-8, 8, width=32), min_size=len(places), max_size=len(places)))
-    cuts = sorted(draw(st.lists(st.integers(0, len(places)), max_size=4)))
-    return (n_rows, n_columns), np.array(places, dtype=np.int64), np.array(values, dtype=np.float32), cuts
+    calls = draw(st.lists(st.integers(0, 3), min_size=len(places), max_size=len(places)))
+    return (n_rows, n_columns), np.array(places, np.int64), np.array(values, np.float32), np.array(calls, np.int64)
 
 
 @settings(max_examples=60, deadline=None)
-@given(entries(), st.integers(0, 80))
-def test_equals_scipy_however_the_batches_are_cut(drawn, nnz_hint):
-    shape, places, values, cuts = drawn
+@given(entries())
+def test_equals_scipy_however_the_rows_are_cut(drawn):
+    shape, places, values, calls = drawn
     rows, columns = places // shape[1], places % shape[1]
-    builder = CsrBuilder(*shape, nnz_hint=nnz_hint)
-    for start, stop in zip([0, *cuts], [*cuts, len(places)], strict=True):
-        builder.append(rows[start:stop], columns[start:stop], values[start:stop])
+    builder = CsrBuilder(np.bincount(rows, minlength=shape[0]), shape[1])
+    for call in range(4):
+        mine = calls == call
+        given_rows, sizes = np.unique(rows[mine], return_counts=True)
+        builder.put(given_rows, sizes, columns[mine], values[mine])
     built = builder.finish()
     expected = coo_matrix((values, (rows, columns)), shape=shape).tocsr()
     assert built.shape == expected.shape
@@ -60,33 +63,16 @@ def test_equals_scipy_however_the_batches_are_cut(drawn, nnz_hint):
     assert csr_matrix((built.data, built.indices, built.indptr), shape).has_canonical_format
 
 
-def test_no_entries_at_all():
-    matrix = CsrBuilder(2, 3).finish()
-    assert (matrix.shape, matrix.nnz, matrix.indptr.tolist()) == ((2, 3), 0, [0, 0, 0])
+@pytest.mark.parametrize("n_rows", [0, 2])
+def test_no_entries_at_all(n_rows):
+    matrix = CsrBuilder(np.zeros(n_rows, np.int64), 3).finish()
+    assert (matrix.shape, matrix.nnz, matrix.indptr.tolist()) == ((n_rows, 3), 0, [0] * (n_rows + 1))
 
 
 def test_zeros_stay_entries():
-    builder = CsrBuilder(1, 2)
-    builder.append(ints(0), ints(1), floats(0))
+    builder = CsrBuilder(ints(1), 2)
+    builder.put(ints(0), ints(1), ints(1), floats(0))
     assert builder.finish().nnz == 1
-
-
-@pytest.mark.parametrize(
-    ("rows", "columns"),
-    [((0, 0), (1, 0)), ((1, 0), (0, 0)), ((0, 0), (1, 1))],
-    ids=["column goes back", "row goes back", "place twice"],
-)
-def test_disorder_within_a_batch_is_refused(rows, columns):
-    with pytest.raises(DataError, match=rf"entry \(row {rows[1]}, column {columns[1]}\) does not come after"):
-        CsrBuilder(3, 3).append(ints(*rows), ints(*columns), floats(1, 1))
-
-
-@pytest.mark.parametrize(("row", "column"), [(1, 1), (1, 0), (0, 2)])
-def test_disorder_between_batches_is_refused(row, column):
-    builder = CsrBuilder(3, 3)
-    builder.append(ints(1), ints(1), floats(1))
-    with pytest.raises(DataError, match=rf"entry \(row {row}, column {column}\) does not come after"):
-        builder.append(ints(row), ints(column), floats(1))
 
 
 @pytest.mark.parametrize(
@@ -100,12 +86,32 @@ def test_disorder_between_batches_is_refused(row, column):
 )
 def test_places_outside_are_refused(row, column, message):
     with pytest.raises(DataError, match=message):
-        CsrBuilder(3, 2).append(ints(row), ints(column), floats(1))
+        CsrBuilder(ints(1, 1, 1), 2).put(ints(row), ints(1), ints(column), floats(1))
 
 
-def test_lengths_that_differ_are_refused():
-    with pytest.raises(DataError, match="a batch has 2 rows, 1 columns and 1 values"):
-        CsrBuilder(3, 2).append(ints(0, 1), ints(0), floats(1))
+def test_row_twice_in_a_call_is_refused():
+    with pytest.raises(DataError, match="a row comes twice in one call"):
+        CsrBuilder(ints(2), 2).put(ints(0, 0), ints(1, 1), ints(0, 1), floats(1, 1))
+
+
+def test_more_entries_than_was_said_are_refused():
+    builder = CsrBuilder(ints(0, 1, 0), 2)
+    builder.put(ints(1), ints(1), ints(0), floats(1))
+    with pytest.raises(DataError, match="row 1 has more entries than was said"):
+        builder.put(ints(1), ints(1), ints(1), floats(1))
+
+
+def test_fewer_entries_than_was_said_are_refused():
+    with pytest.raises(DataError, match="row 1 has fewer entries than was said"):
+        CsrBuilder(ints(0, 1, 0), 2).finish()
+
+
+def test_column_twice_in_a_row_is_refused():
+    builder = CsrBuilder(ints(2), 2)
+    builder.put(ints(0), ints(1), ints(1), floats(1))
+    builder.put(ints(0), ints(1), ints(1), floats(2))
+    with pytest.raises(DataError, match="a row has a column twice"):
+        builder.finish()
 
 
 @pytest.mark.parametrize(

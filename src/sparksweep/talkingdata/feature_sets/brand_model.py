@@ -10,4 +10,4 @@ __all__ = ["brand_model"]
 
 def brand_model(facts: Facts) -> tuple[FeatureSet, ...]:
     """Return the sets ``brand`` and ``model``; a device without a line in the phone file has neither."""
-    return (one_hot("brand", facts.phones, "phone_brand"), one_hot("model", facts.phones, "device_model"))
+    return (one_hot("brand", facts.brands), one_hot("model", facts.models))

@@ -1,0 +1,103 @@
+"""What tasks do to batches, with literal ones and against plain Python."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+
+from sparksweep.features import coding
+from sparksweep.features.coding import bundle_codes, count_bundles, count_things
+from sparksweep.features.entries import Membership, row_entries
+
+
+def sent(value):
+    return SimpleNamespace(value=value)
+
+
+THINGS = sent(pa.array(["a", "b", "c"]))
+
+
+def batch(**columns):
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def pairs(lines, name="row", kind="string"):
+    rows, things = zip(*lines, strict=True) if lines else ((), ())
+    return batch(**{name: pa.array(rows, pa.int32()), "thing": pa.array(things, pa.type_for_alias(kind))})
+
+
+def found(batches):
+    return [tuple(line.values()) for each in batches for line in each.to_pylist()]
+
+
+def test_equal_things_of_a_row_are_counted():
+    batches = [pairs([(5, "b"), (0, "c"), (5, "b")]), pairs([]), pairs([(5, "a"), (5, "b")])]
+    assert found(count_things(THINGS, batches)) == [(0, 2, 1), (5, 0, 1), (5, 1, 3)]
+
+
+def test_no_batches():
+    assert found(count_things(THINGS, [])) == []
+    assert found(count_bundles(3, [])) == []
+    assert found(bundle_codes(THINGS, [pairs([])])) == []
+
+
+def test_things_come_in_another_integer_type():
+    numbers = sent(pa.array([3, 70000], pa.int32()))
+    assert found(count_things(numbers, [pairs([(1, 70000)], kind="int64")])) == [(1, 1, 1)]
+
+
+def test_neighbours_of_one_owner_are_one_line():
+    batches = [pairs([(7, "a"), (7, "c"), (8, "b"), (7, "a")], "owner"), pairs([(7, "b")], "owner")]
+    assert found(bundle_codes(THINGS, batches)) == [(7, [0, 2]), (8, [1]), (7, [0]), (7, [1])]
+
+
+def test_bundles_of_a_sliced_batch():
+    whole = batch(row=pa.array([1, 2, 3], pa.int32()), codes=pa.array([[0, 0], [1, 2, 1], []], pa.list_(pa.int32())))
+    assert found(count_bundles(3, [whole.slice(1)])) == [(2, 1, 2), (2, 2, 1)]
+
+
+@pytest.mark.slow
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.lists(st.tuples(st.integers(0, 4), st.sampled_from("abc")), max_size=12), max_size=5),
+    st.integers(1, 6),
+)
+def test_counts_are_those_of_plain_python_however_they_are_gathered(batches, gathered):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coding, "_GATHERED", gathered)
+        direct, bundled = Counter(), Counter()
+        for row, code, n in found(count_things(THINGS, map(pairs, batches))):
+            direct[row, "abc"[code]] += n
+        for row, code, n in found(count_bundles(3, bundle_codes(THINGS, map(pairs, batches)))):
+            bundled[row, "abc"[code]] += n
+    assert direct == bundled == Counter(line for lines in batches for line in lines)
+
+
+def test_entries_of_rows():
+    # Thing 0 is for columns 1 (a share) and 3, thing 1 for column 1 too, thing 2 for none.
+    columns = csr_matrix(np.array([[0, 1, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0]]))
+    membership = sent(Membership(columns, np.array([True, True, False, False])))
+    counts = [(9, 0, 1), (2, 2, 5), (9, 1, 3), (9, 2, 4), (9, 0, 2), (4, 0, 1)]
+    lines = [batch(**{n: pa.array(v) for n, v in zip(("row", "code", "n"), zip(*counts, strict=True), strict=True)})]
+    lines = [
+        pa.RecordBatch.from_arrays([c.cast(t) for c, t in zip(lines[0], KINDS, strict=True)], ["row", "code", "n"])
+    ]
+    assert found(row_entries(membership, lines)) == [
+        (2, 0, [], []),
+        (4, 2, [1, 3], [1.0, 1.0]),
+        (9, 2, [1, 3], [float(np.float32(6 / 10)), 1.0]),
+    ]
+
+
+KINDS = (pa.int32(), pa.int32(), pa.int64())
+
+
+def test_entries_of_an_empty_partition():
+    assert found(row_entries(sent(None), [])) == []

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from sparksweep.ingest.schema import LINE
 
-__all__ = ["RepeatedKeys", "RisingKeys", "find_common_key", "find_repeated_keys"]
+__all__ = ["KeyRun", "RepeatedKeys", "find_common_key", "find_repeated_keys"]
 
 Integers = npt.NDArray[np.int64]
 # An odd constant whose multiples lie evenly spread over 64 bits (2**64 / golden ratio), as int64.
@@ -27,48 +27,57 @@ _SPREAD = np.int64(-7046029254386353131)
 _LINES_SHOWN = 3
 
 
-class RisingKeys:
-    """Watches the batches of one table; ``proved`` says at the end that no key has occurred twice.
+@dataclass(frozen=True)
+class KeyRun:
+    """What the keys of rows that follow each other say; ``proved`` tells whether all are known to be different.
 
     The first key column must never fall. Rows with one value of it are then neighbours, so that a repeated key can only
     be among them. Keys of several columns are compared by a 64-bit digest: two keys of one digest, like a column that
     falls, is of text or has nulls, leave the question open (`find_repeated_keys` answers it), never wrongly settled.
 
-    Parameters
+    Attributes
     ----------
-    key : sequence of str
-        Names of the key's columns.
+    first, last : int
+        The first key column in the first and in the last row.
+    head, tail : ndarray of int64
+        Digests of the rows with these values: more of them may come before and after.
+    proved : bool
+        No key occurs twice.
     """
 
-    def __init__(self, key: Sequence[str]) -> None:
-        self._key = tuple(key)
-        self._open = np.empty(0, np.int64)  # digests of the last value's rows: more of them may come
-        self._last: int | None = None
-        self._in_doubt = not key
+    first: int
+    last: int
+    head: Integers
+    tail: Integers
+    proved: bool
 
-    def feed(self, batch: pa.RecordBatch) -> None:
-        """Take the next rows (at least one)."""
-        if self._in_doubt:
-            return
-        columns = [batch.column(name) for name in self._key]
-        if any(column.null_count or not pa.types.is_integer(column.type) for column in columns):
-            self._in_doubt = True
-            return
-        self._take([column.to_numpy().astype(np.int64, copy=False) for column in columns])
+    @classmethod
+    def of(cls, batch: pa.RecordBatch, key: Sequence[str]) -> KeyRun:
+        """Return what the rows of one batch, at least one, say."""
+        columns = [batch.column(name) for name in key]
+        if not key or any(column.null_count or not pa.types.is_integer(column.type) for column in columns):
+            return _IN_DOUBT
+        integers = [column.to_numpy().astype(np.int64, copy=False) for column in columns]
+        first, digests = integers[0], _digest(integers)
+        if (first[1:] < first[:-1]).any() or _has_repeat(digests):
+            return _IN_DOUBT
+        head = digests[: np.searchsorted(first, first[0], "right")]
+        return cls(int(first[0]), int(first[-1]), head, digests[np.searchsorted(first, first[-1]) :], True)
 
-    def proved(self) -> bool:
-        """Return whether all keys up to now are known to be different."""
-        return not self._in_doubt and not _has_repeat(self._open)
+    def followed_by(self, other: KeyRun) -> KeyRun:
+        """Return what these rows and those that follow them say together."""
+        touch = self.last == other.first
+        if not (self.proved and other.proved) or self.last > other.first:
+            return _IN_DOUBT
+        if touch and _has_repeat(np.concatenate([self.tail, other.head])):
+            return _IN_DOUBT
+        head = np.concatenate([self.head, other.head]) if touch and self.first == self.last else self.head
+        tail = np.concatenate([self.tail, other.tail]) if touch and other.first == other.last else other.tail
+        return KeyRun(self.first, other.last, head, tail, True)
 
-    def _take(self, columns: list[Integers]) -> None:
-        first = columns[0]
-        falls = bool((first[1:] < first[:-1]).any()) or (self._last is not None and int(first[0]) < self._last)
-        digests = np.concatenate([self._open, _digest(columns)])
-        start_of_last = int(np.searchsorted(first, first[-1])) + (len(digests) - len(first))
-        if start_of_last == len(self._open) and self._last == int(first[-1]):
-            start_of_last = 0
-        self._in_doubt = falls or _has_repeat(digests[:start_of_last])
-        self._open, self._last = digests[start_of_last:], int(first[-1])
+
+_NONE = np.empty(0, np.int64)
+_IN_DOUBT = KeyRun(0, 0, _NONE, _NONE, False)
 
 
 def _digest(columns: list[Integers]) -> Integers:

@@ -15,10 +15,18 @@ import pyarrow.csv as pa_csv
 
 from sparksweep.errors import DataError
 from sparksweep.ingest.archive import open_member
-from sparksweep.ingest.diagnosis import TIMESTAMP_LENGTH, check_rows, explain_failure, without_rows
+from sparksweep.ingest.blocks import count_rows
+from sparksweep.ingest.diagnosis import (
+    TIMESTAMP_LENGTH,
+    check_block,
+    check_rows,
+    explain_block,
+    explain_failure,
+    without_rows,
+)
 from sparksweep.ingest.schema import ARROW_TYPES, TableSchema
 
-__all__ = ["read_rows"]
+__all__ = ["parse_block", "read_rows"]
 
 # One block of text is parsed at a time; a row must fit in it.
 _BLOCK_BYTES = 4 << 20
@@ -49,12 +57,52 @@ def read_rows(uri: str, schema: TableSchema) -> Iterator[pa.RecordBatch]:
     n_rows = 0
     try:
         for batch in _parsed(uri, schema):
-            yield _with_line(batch, schema, n_rows)
+            yield _with_line(batch, schema, n_rows + 1)
             n_rows += batch.num_rows
     except (pa.ArrowException, _Unfit) as error:
         raise explain_failure(uri, schema, n_rows, str(error)) from error
     if n_rows == 0:
         raise DataError(f"{uri}: {without_rows(schema)}")
+
+
+def parse_block(uri: str, schema: TableSchema, text: pa.Buffer, first_line: int) -> list[pa.RecordBatch]:
+    """Parse some lines of a table's file.
+
+    Parameters
+    ----------
+    uri : str
+        The archive they are from.
+    schema : TableSchema
+        What it must hold; no column is text.
+    text : pyarrow.Buffer
+        Whole lines, at least one row.
+    first_line : int
+        Number of the first row.
+
+    Returns
+    -------
+    list of RecordBatch
+        At least one; columns of ``schema.arrow_schema()``.
+
+    Raises
+    ------
+    DataError
+        A row does not fit (named by data line, column and value).
+    """
+    lines = text.to_pybytes()
+    rows: list[pa.RecordBatch] = []
+    try:
+        with _open_csv(pa.BufferReader(text), schema, schema.column_names) as reader:
+            for batch in reader:
+                if batch.num_rows:
+                    rows.append(_with_line(_typed(batch, schema), schema, first_line + sum(map(len, rows))))
+        if sum(map(len, rows)) != count_rows(lines):
+            raise _Unfit("a row does not end with its line")
+    except (pa.ArrowException, _Unfit) as error:
+        raise explain_block(uri, schema, lines, first_line, str(error)) from error
+    if b"x" in lines or b"X" in lines:
+        check_block(uri, schema, lines, first_line)  # 0x10 is a whole number to the fast reader
+    return rows
 
 
 class _Unfit(Exception):
@@ -68,27 +116,26 @@ def _parsed(uri: str, schema: TableSchema) -> Iterator[pa.RecordBatch]:
         for batch in reader:
             if batch.num_rows:
                 yield _typed(batch, schema)
-        if stream.n_x or (stream.n_quotes and _has_text(schema)):
+        if stream.n_x or (stream.n_quotes and schema.has_text):
             # Of a quote that is not closed the fast reader says nothing, it takes the lines up to the next one for one
             # text; and 0x10 is a whole number to it.
             check_rows(uri, schema)
 
 
-def _open_csv(stream: io.RawIOBase, schema: TableSchema) -> pa_csv.CSVStreamingReader:
+def _open_csv(
+    stream: io.RawIOBase | pa.BufferReader, schema: TableSchema, column_names: list[str] | None = None
+) -> pa_csv.CSVStreamingReader:
+    """Open a file, or, with the names of the columns given, some lines without a header."""
     return pa_csv.open_csv(
         stream,
-        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
-        parse_options=pa_csv.ParseOptions(newlines_in_values=_has_text(schema)),
+        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, column_names=column_names),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=schema.has_text),
         convert_options=pa_csv.ConvertOptions(
             column_types={column.name: _parsed_type(ARROW_TYPES[column.type]) for column in schema.columns},
             null_values=[""],
             strings_can_be_null=False,
         ),
     )
-
-
-def _has_text(schema: TableSchema) -> bool:
-    return any(column.type == "string" for column in schema.columns)
 
 
 def _parsed_type(kind: pa.DataType) -> pa.DataType:
@@ -115,6 +162,6 @@ def _timestamps(texts: pa.StringArray) -> pa.TimestampArray:
     return filled.cast(pa.timestamp("s")).cast(ARROW_TYPES["timestamp"])
 
 
-def _with_line(batch: pa.RecordBatch, schema: TableSchema, n_before: int) -> pa.RecordBatch:
-    lines = np.arange(n_before + 1, n_before + 1 + batch.num_rows, dtype=np.int64)
+def _with_line(batch: pa.RecordBatch, schema: TableSchema, first_line: int) -> pa.RecordBatch:
+    lines = np.arange(first_line, first_line + batch.num_rows, dtype=np.int64)
     return pa.RecordBatch.from_arrays([*batch.columns, pa.array(lines)], schema=schema.arrow_schema())

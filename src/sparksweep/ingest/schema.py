@@ -87,6 +87,11 @@ class TableSchema:
         return [column.name for column in self.columns]
 
     @property
+    def has_text(self) -> bool:
+        """Whether a column is text, in which a line may end."""
+        return any(column.type == "string" for column in self.columns)
+
+    @property
     def member(self) -> str:
         """Name of the one file in the archive."""
         return f"{self.name}.csv"

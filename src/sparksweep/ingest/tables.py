@@ -1,10 +1,8 @@
 """The way from a folder of zips to the workspace's Parquet tables.
 
-One Spark task reads one archive and Spark's writer puts its rows down, all tables at once and under temporary names.
-Only when every table is written and checked do they get their names, and ``ingest.json`` comes last of all.
-
-A task does not raise what is wrong with a file: Spark would try it again, print pages of trace and pass on text. It
-ends its rows there and says what it saw through an accumulator, from which the driver raises the very exception.
+A Spark task reads an archive, or of a large one of numbers only inflates it, as blocks of lines that many tasks parse.
+Spark's writer puts the rows down, all tables at once and under temporary names. Only when every table is written and
+checked do they get their names, and ``ingest.json`` comes last of all.
 """
 
 from __future__ import annotations
@@ -12,24 +10,31 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import pyarrow as pa
-from pyspark import Accumulator, AccumulatorParam
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from sparksweep.errors import DataError, SparksweepError
+from sparksweep.errors import DataError
 from sparksweep.ingest.archive import describe_member
-from sparksweep.ingest.keys import RisingKeys, describe_key, find_common_key, find_repeated_keys
+from sparksweep.ingest.keys import describe_key, find_common_key, find_repeated_keys
 from sparksweep.ingest.report import IngestReport, TableReport, report_path
-from sparksweep.ingest.rows import read_rows
 from sparksweep.ingest.schema import LINE, TableSchema
 from sparksweep.ingest.source import find_archives, local_source
+from sparksweep.ingest.tasks import (
+    BLOCK_SCHEMA,
+    CollectedOutcomes,
+    Outcome,
+    Outcomes,
+    cut_archive,
+    parse_blocks,
+    read_archive,
+    summed,
+)
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.storage import Store
 
@@ -39,27 +44,7 @@ log = logging.getLogger(__name__)
 
 TASK_END_SECONDS = 10.0  # how long a cancelled task may take to end; Spark kills its worker after 2
 TASK_END_INTERVAL = 0.05
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What the task that read an archive has to say."""
-
-    table: str
-    rows_read: int = 0
-    keys_differ: bool = False
-    problem: SparksweepError | None = None
-
-
-Outcomes = Accumulator[list[Outcome]]
-
-
-class _Collected(AccumulatorParam[list[Outcome]]):
-    def zero(self, value: list[Outcome]) -> list[Outcome]:
-        return []
-
-    def addInPlace(self, value1: list[Outcome], value2: list[Outcome]) -> list[Outcome]:
-        return value1 + value2
+PART_BYTES = 32 << 20  # of text that one task parses; a file of fewer is read by one task
 
 
 def source_fingerprint(source: str | Path, schemas: Sequence[TableSchema]) -> dict[str, dict[str, str | int]]:
@@ -180,14 +165,14 @@ def _write_all(
     say: Callable[[str], None],
 ) -> dict[str, Outcome]:
     """Write every table at once, each from a thread of its own; the first problem ends them all."""
-    collected = spark.sparkContext.accumulator([], _Collected())
+    collected = spark.sparkContext.accumulator([], CollectedOutcomes())
     group = f"sparksweep-ingest-{uuid.uuid4().hex}"
 
     def write(schema: TableSchema) -> Outcome:
         spark.sparkContext.setJobGroup(group, f"ingest {schema.name}", interruptOnCancel=True)
         table_df = _archive_df(spark, archives[schema.name], schema, collected)
         write_parquet(table_df, store, _table_path(staging, schema))
-        outcome = next(each for each in reversed(collected.value) if each.table == schema.name)
+        outcome = summed(each for each in collected.value if each.table == schema.name)
         if outcome.problem is not None:
             raise outcome.problem
         say(f"{schema.name}: {outcome.rows_read:,} rows read")
@@ -232,30 +217,15 @@ def _wait_for_tasks(spark: SparkSession, group: str) -> None:
 
 
 def _archive_df(spark: SparkSession, uri: str, schema: TableSchema, collected: Outcomes) -> DataFrame:
-    table_df = spark.range(0, 1, 1, numPartitions=1).mapInArrow(_reader(uri, schema, collected), schema.spark_schema())
+    seed_df = spark.range(0, 1, 1, numPartitions=1)
+    n_parts = -(-int(describe_member(uri, schema)["size"]) // PART_BYTES)
+    if n_parts > 1 and not schema.has_text:
+        blocks_df = seed_df.mapInArrow(partial(cut_archive, uri, schema, collected), BLOCK_SCHEMA)
+        parts_df = blocks_df.repartition(n_parts, "first_line")
+        table_df = parts_df.mapInArrow(partial(parse_blocks, uri, schema, collected), schema.spark_schema())
+    else:
+        table_df = seed_df.mapInArrow(partial(read_archive, uri, schema, collected), schema.spark_schema())
     return _first_of_equal_rows(table_df, schema) if schema.drop_duplicates else table_df
-
-
-def _reader(
-    uri: str, schema: TableSchema, collected: Outcomes
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Return the function of the one task that reads an archive."""
-
-    def read(seeds: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for _ in seeds:
-            pass
-        rows_read, keys = 0, RisingKeys(schema.key)
-        try:
-            for batch in read_rows(uri, schema):
-                rows_read += batch.num_rows
-                keys.feed(batch)
-                yield batch
-        except SparksweepError as problem:
-            collected.add([Outcome(schema.name, rows_read, problem=problem)])
-        else:
-            collected.add([Outcome(schema.name, rows_read, keys.proved())])
-
-    return read
 
 
 def _first_of_equal_rows(table_df: DataFrame, schema: TableSchema) -> DataFrame:
@@ -276,10 +246,14 @@ def _check_keys(
 ) -> Iterator[str]:
     """Yield a warning for each table whose repeated keys are tolerated; raise for the others."""
     for schema in schemas:
-        if schema.key and not outcomes[schema.name].keys_differ:
+        if schema.key and not _proved(outcomes[schema.name]):
             yield from _check_key(schema, tables_df[schema.name], archives[schema.name])
         for other in schema.apart_from:
             _check_apart(schema, other, tables_df, archives)
+
+
+def _proved(outcome: Outcome) -> bool:
+    return outcome.keys is not None and outcome.keys.proved
 
 
 def _check_key(schema: TableSchema, table_df: DataFrame, uri: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from sparksweep.ingest import (
     read_tables,
     source_fingerprint,
 )
+from sparksweep.ingest import tables as tables_module
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.storage import open_store
 
@@ -55,6 +56,13 @@ def ingest(spark, source, store):
     return run
 
 
+@pytest.fixture(params=["one task", "blocks"])
+def way(request, monkeypatch):
+    """Run a test twice: each archive read by one task, and cut into blocks for several."""
+    if request.param == "blocks":
+        monkeypatch.setattr(tables_module, "PART_BYTES", 30)
+
+
 def rows(frame):
     return sorted((tuple(row) for row in frame.collect()), key=lambda row: row[-1])
 
@@ -65,6 +73,7 @@ def workspace_files(store):
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
+@pytest.mark.usefixtures("way")
 def test_tables_are_typed_and_numbered(spark, store, add, ingest):
     add("events", GOOD_EVENTS)
     add("phone", GOOD_PHONE)
@@ -112,6 +121,7 @@ def test_first_of_equal_rows_is_kept(spark, store, add, ingest):
     assert rows(read_tables(spark, store, [PHONE])["phone"]) == [(2, "", 3, 1), (1, "a", None, 2), (3, "A", 1, 6)]
 
 
+@pytest.mark.usefixtures("way")
 def test_equal_rows_stay_where_the_schema_does_not_drop_them(spark, store, add, ingest):
     add("pairs", "event_id,app_id\n1,5\n1,5\n2,5\n")
     report = ingest(PAIRS)
@@ -130,12 +140,14 @@ def test_conflicting_rows_are_a_warning_after_equal_ones_are_dropped(add, ingest
     )
 
 
+@pytest.mark.usefixtures("way")
 def test_unsorted_unique_keys_are_fine(add, ingest):
     add("events", "event_id,device_id,timestamp\n2,1,2016-05-01 00:00:00\n1,1,2016-05-01 00:00:00\n")
     assert ingest(EVENTS).warnings == ()
 
 
 @pytest.mark.parametrize("ids", [(1, 7, 7, 7, 7, 8), (7, 1, 7, 8, 7, 7)])
+@pytest.mark.usefixtures("way")
 def test_repeated_key(store, source, add, ingest, ids):
     add("events", "event_id,device_id,timestamp\n" + "".join(f"{n},1,2016-05-01 00:00:00\n" for n in ids))
     lines = [line for line, n in enumerate(ids, start=1) if n == 7][:3]
@@ -160,6 +172,7 @@ def test_key_in_two_tables_that_are_apart(store, source, add, ingest):
     assert workspace_files(store) == []
 
 
+@pytest.mark.usefixtures("way")
 def test_bad_value_comes_back_from_the_task_as_our_own_error(store, source, add, ingest):
     add("events", GOOD_EVENTS.replace("2,7,", "2,9223372036854775808,"))
     add("phone", GOOD_PHONE)
@@ -171,12 +184,14 @@ def test_bad_value_comes_back_from_the_task_as_our_own_error(store, source, add,
     assert workspace_files(store) == []
 
 
+@pytest.mark.usefixtures("way")
 def test_empty_table(add, ingest):
     add("events", "event_id,device_id,timestamp\n")
     with pytest.raises(DataError, match=r"events\.csv has a header and no row"):
         ingest(EVENTS)
 
 
+@pytest.mark.usefixtures("way")
 def test_damaged_archive(store, add, ingest):
     path = add("events", GOOD_EVENTS * 1)
     data = bytearray(path.read_bytes())

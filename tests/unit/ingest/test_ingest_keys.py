@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import reduce
 
 import numpy as np
 import pyarrow as pa
@@ -9,15 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparksweep.ingest import keys as module
-from sparksweep.ingest.keys import RisingKeys
+from sparksweep.ingest.keys import KeyRun
 
 
 def proved(batches, names):
-    keys = RisingKeys(names)
+    """Tell what runs of keys prove, which must not depend on which neighbours are put together first."""
+    runs = []
     for rows in batches:
         columns = [pa.array(column) for column in zip(*rows, strict=True)]
-        keys.feed(pa.RecordBatch.from_arrays(columns, names=list(names)))
-    return keys.proved()
+        runs.append(KeyRun.of(pa.RecordBatch.from_arrays(columns, names=list(names)), names))
+    from_left = reduce(KeyRun.followed_by, runs)
+    from_right = reduce(lambda later, earlier: earlier.followed_by(later), reversed(runs))
+    assert from_left.proved is from_right.proved
+    return from_left.proved
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,7 @@ def test_key_of_one_column(batches, expected):
         ([[(1, 5), (1, 4)], [(1, 5), (2, 5)]], False),  # repeated over the border
         ([[(1, 5)], [(1, 4)], [(1, 5)]], False),  # over two borders
         ([[(1, 5)], [(1, 4)], [(1, 3)]], True),
+        ([[(0, 5), (1, 5)], [(1, 4)], [(1, 5), (2, 5)]], False),  # over two borders, between other keys
         ([[(1, 5), (1, 5)], [(2, 5)]], False),
         ([[(1, 5), (2, 5), (2, 5)]], False),
         ([[(2, 5), (1, 5)]], False),  # falls
@@ -53,7 +59,7 @@ def test_key_of_two_columns(batches, expected):
 
 
 def test_no_key_proves_nothing():
-    assert not RisingKeys(()).proved()
+    assert not KeyRun.of(pa.RecordBatch.from_pydict({"id": [1, 2]}), ()).proved
 
 
 @pytest.mark.parametrize("values", [["a", "b"], [1, None], [1.0, 2.0]])

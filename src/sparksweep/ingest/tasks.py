@@ -1,0 +1,144 @@
+"""What Spark's tasks do to archives, and what they have to say of it.
+
+A task does not raise what is wrong with a file: Spark would try it again, print pages of trace and pass on text. It
+ends its rows there and says what it saw through an accumulator, from which the driver raises the very exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+
+import pyarrow as pa
+from pyspark import Accumulator, AccumulatorParam
+
+from sparksweep.errors import ArchiveError, SparksweepError
+from sparksweep.ingest.blocks import read_blocks
+from sparksweep.ingest.keys import KeyRun
+from sparksweep.ingest.rows import parse_block, read_rows
+from sparksweep.ingest.schema import TableSchema
+from sparksweep.python_tasks import python_task
+
+__all__ = [
+    "BLOCK_SCHEMA",
+    "CollectedOutcomes",
+    "Outcome",
+    "Outcomes",
+    "cut_archive",
+    "parse_blocks",
+    "read_archive",
+    "summed",
+]
+
+BLOCK_SCHEMA = "first_line bigint, text binary"
+"""Of a frame of blocks."""
+
+Batches = Iterable[pa.RecordBatch]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a task has to say of some rows of an archive.
+
+    Attributes
+    ----------
+    table : str
+        Name of the table.
+    first_line : int
+        Number of the first of the rows; 0 where the task only inflated.
+    rows_read : int
+        How many they are.
+    keys : KeyRun, optional
+        What their keys say.
+    problem : SparksweepError, optional
+        What is wrong with them, or with the archive.
+    """
+
+    table: str
+    first_line: int
+    rows_read: int = 0
+    keys: KeyRun | None = None
+    problem: SparksweepError | None = None
+
+
+Outcomes = Accumulator[list[Outcome]]
+
+
+class CollectedOutcomes(AccumulatorParam[list[Outcome]]):
+    """Gathers the outcomes of all tasks in one list."""
+
+    def zero(self, value: list[Outcome]) -> list[Outcome]:
+        """Return an empty list."""
+        return []
+
+    def addInPlace(self, value1: list[Outcome], value2: list[Outcome]) -> list[Outcome]:
+        """Return one list after the other."""
+        return value1 + value2
+
+
+def summed(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return what the outcomes of one table say together.
+
+    Of several problems the archive's own counts, which explains the others, else the first in the file. (An outcome may
+    be there twice: Spark may run a task again.)
+    """
+    parts = [each for _, each in sorted({each.first_line: each for each in outcomes}.items())]
+    problems = [each.problem for each in parts if each.problem is not None]
+    problems.sort(key=lambda problem: not isinstance(problem, ArchiveError))  # stable
+    runs = [each.keys for each in parts if each.keys is not None]
+    keys = reduce(KeyRun.followed_by, runs) if runs else None
+    rows_read = sum(each.rows_read for each in parts)
+    return Outcome(parts[0].table, parts[0].first_line, rows_read, keys, problems[0] if problems else None)
+
+
+@python_task
+def read_archive(uri: str, schema: TableSchema, collected: Outcomes, seeds: Batches) -> Iterator[pa.RecordBatch]:
+    """Read a whole archive: typed rows with ``line``."""
+    for _ in seeds:
+        pass
+    rows_read, keys, problem = 0, None, None
+    try:
+        for batch in read_rows(uri, schema):
+            run = KeyRun.of(batch, schema.key)
+            rows_read, keys = rows_read + batch.num_rows, run if keys is None else keys.followed_by(run)
+            yield batch
+    except SparksweepError as error:
+        problem = error
+    collected.add([Outcome(schema.name, 1, rows_read, keys, problem)])
+
+
+@python_task
+def cut_archive(uri: str, schema: TableSchema, collected: Outcomes, seeds: Batches) -> Iterator[pa.RecordBatch]:
+    """Inflate an archive: blocks of whole lines."""
+    for _ in seeds:
+        pass
+    problem = None
+    try:
+        for block in read_blocks(uri, schema):
+            yield pa.RecordBatch.from_pydict({"first_line": [block.first_line], "text": [block.text]})
+    except SparksweepError as error:
+        problem = error
+    collected.add([Outcome(schema.name, 0, problem=problem)])
+
+
+@python_task
+def parse_blocks(uri: str, schema: TableSchema, collected: Outcomes, batches: Batches) -> Iterator[pa.RecordBatch]:
+    """Parse blocks: typed rows with ``line``. A block with a problem has no rows."""
+    for batch in batches:
+        for first_line, text in zip(batch["first_line"], batch["text"], strict=True):
+            yield from _parsed(uri, schema, collected, first_line.as_py(), text.as_buffer())
+
+
+def _parsed(
+    uri: str, schema: TableSchema, collected: Outcomes, first_line: int, text: pa.Buffer
+) -> Iterator[pa.RecordBatch]:
+    try:
+        rows = parse_block(uri, schema, text, first_line)
+    except SparksweepError as problem:
+        collected.add([Outcome(schema.name, first_line, problem=problem)])
+        return
+    runs = [KeyRun.of(each, schema.key) for each in rows]
+    n_rows = sum(each.num_rows for each in rows)
+    collected.add([Outcome(schema.name, first_line, n_rows, reduce(KeyRun.followed_by, runs))])
+    yield from rows

@@ -340,6 +340,7 @@ def on_cluster(submit, submitted, cluster_module, tmp_path_factory):
         "spark.executor.memory=512m",
         "spark.executor.cores=1",
         "spark.cores.max=2",
+        "spark.sql.shuffle.partitions=4",
         # No task starts before both executors are there, so that both get some.
         "spark.scheduler.minRegisteredResourcesRatio=1.0",
         "spark.scheduler.maxRegisteredResourcesWaitingTime=60s",

@@ -43,7 +43,7 @@ BASE_CONF: Mapping[str, str] = {
     "spark.ui.showConsoleProgress": "false",
     "spark.python.worker.reuse": "true",
     # Lines that a Python worker is given at a time: per batch there is some work that does not depend on its length.
-    "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "32768",
     # How long a Python worker has to end when its task is cancelled; ours waits for its fit, so the time is all used.
     "spark.python.task.killTimeout": "500ms",
 }
@@ -69,9 +69,9 @@ LEAST_OVERHEAD = 384 * 2**20
 MEBI = "m"  # the unit of Spark's memory settings that have none
 # On a few cores the optimising compiler competes with the work: by default it takes a third of all processor time of a
 # minute of feature building, mostly for code that runs once. It waits forty times as long here, so that only what is
-# hot for seconds is optimised; everything else stays with the quick compiler. (A JVM of another kind passes over it.)
+# hot for seconds is optimised; everything else stays with the quick compiler.
 LATE_C2 = (
-    "-XX:+IgnoreUnrecognizedVMOptions -XX:Tier4InvocationThreshold=200000 -XX:Tier4MinInvocationThreshold=24000 "
+    "-XX:Tier4InvocationThreshold=200000 -XX:Tier4MinInvocationThreshold=24000 "
     "-XX:Tier4CompileThreshold=600000 -XX:Tier4BackEdgeThreshold=1600000"
 )
 QUIET_LOG = Path(__file__).with_name("log4j2.properties").as_uri()

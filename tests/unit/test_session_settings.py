@@ -17,7 +17,13 @@ def test_local_is_the_default_and_binds_the_loopback_address_only():
     assert settings["spark.master"].startswith("local[")
     assert settings["spark.driver.bindAddress"] == "127.0.0.1"
     assert settings["spark.sql.session.timeZone"] == "UTC"
-    log_settings = settings["spark.driver.defaultJavaOptions"].split()[0]
+    log_settings, *compiler = settings["spark.driver.defaultJavaOptions"].split()
+    assert sorted(flag.split("=")[0] for flag in compiler) == [
+        "-XX:Tier4BackEdgeThreshold",
+        "-XX:Tier4CompileThreshold",
+        "-XX:Tier4InvocationThreshold",
+        "-XX:Tier4MinInvocationThreshold",
+    ]
     assert Path(log_settings.removeprefix("-Dlog4j2.configurationFile=file://")).is_file()
 
 

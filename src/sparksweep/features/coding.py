@@ -14,27 +14,27 @@ from sparksweep.python_tasks import python_task
 
 __all__ = ["bundle_codes", "count_bundles", "count_things"]
 
-# Pairs that are gathered before equal ones are counted: some 100 MB while it is done.
+# Pairs that are gathered before equal ones are counted: some 250 MB while it is done.
 _GATHERED = 1 << 22
 
 Batches = Iterable[pa.RecordBatch]
 
 
-class Sent(Protocol):
-    """A broadcast value."""
+class SentThings(Protocol):
+    """The things, sorted, as Spark broadcasts them."""
 
     @property
     def value(self) -> pa.Array:
-        """The things, sorted."""
+        """The array."""
 
 
 @python_task
-def count_things(sent: Sent, batches: Batches) -> Iterator[pa.RecordBatch]:
+def count_things(sent: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Count equal lines of ``row`` and a thing.
 
     Parameters
     ----------
-    sent : Sent
+    sent : SentThings
         All things there are.
     batches : iterable of RecordBatch
         ``row`` int32 and the thing, none null.
@@ -50,12 +50,12 @@ def count_things(sent: Sent, batches: Batches) -> Iterator[pa.RecordBatch]:
 
 
 @python_task
-def bundle_codes(sent: Sent, batches: Batches) -> Iterator[pa.RecordBatch]:
+def bundle_codes(sent: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Put neighbours of one owner into one line.
 
     Parameters
     ----------
-    sent : Sent
+    sent : SentThings
         All things there are.
     batches : iterable of RecordBatch
         The owner and the thing, neither null.
@@ -110,10 +110,16 @@ def _count(gathered: list[NDArray[np.int64]], n_things: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, names=["row", "code", "n"])
 
 
-def _codes(values: pa.Array, things: pa.Array) -> NDArray[np.int32]:
-    return _ints(pc.index_in(values.cast(things.type), value_set=things))
+def _codes(values: pa.Array, things: pa.Array) -> NDArray[Any]:
+    codes = pc.index_in(values.cast(things.type), value_set=things)
+    if codes.null_count:
+        unknown = values.filter(codes.is_null())[0]
+        raise ValueError(f"{unknown} is none of the {len(things)} things that there can be")
+    return _ints(codes)
 
 
 def _ints(values: pa.Array) -> NDArray[Any]:
+    if values.null_count:
+        raise ValueError("a null where a whole number should be")
     numbers: NDArray[Any] = values.to_numpy(zero_copy_only=False)
     return numbers

@@ -1,8 +1,8 @@
 """Count once, cache, and derive: what feature sets are made of.
 
 A log is brought down to (row, code, n) before anything else is done with it: its things are numbered, equal ones are
-counted where they are read, and only those counts are shuffled, as whole numbers of 32 bits. What is left is small, has
-all of a row's things in one partition, and is kept while the sets are made.
+counted where they are read, and what is shuffled is those counts. What is left is small, has all of a row's things in
+one partition, and is kept while the sets are made.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_type
 
+from sparksweep.errors import UsageError
 from sparksweep.features.coding import bundle_codes, count_bundles, count_things
 
 __all__ = ["Counts", "cached", "counted", "counted_by_owner", "in_one_partition", "numbered"]
@@ -86,9 +87,14 @@ def counted(things_df: DataFrame, by: str, known: range | None = None) -> Iterat
         The column to count by; its nulls are left out.
     known : range, optional
         All values there can be, where that is known: they need not be looked for.
+
+    Raises
+    ------
+    UsageError
+        `by` is neither text nor whole numbers.
     """
     named_df = things_df.select("row", by).where(F.col(by).isNotNull())
-    kind = named_df.schema[by].dataType
+    kind = _countable(named_df, by)
     things = _distinct(named_df, by) if known is None else pa.array(known, to_arrow_type(kind))
     with _sent(named_df, things) as sent, _kept(named_df.mapInArrow(partial(count_things, sent), _COUNTS)) as frame:
         met = np.arange(len(things), dtype=np.int32) if known is None else _met(frame)
@@ -112,8 +118,14 @@ def counted_by_owner(things_df: DataFrame, by: str, owners_df: DataFrame, owner:
         `owner`, each at most once, and ``row`` int.
     owner : str
         Name of the column.
+
+    Raises
+    ------
+    UsageError
+        `by` is neither text nor whole numbers.
     """
     named_df = things_df.select(owner, by).where(F.col(owner).isNotNull() & F.col(by).isNotNull())
+    kind = _countable(named_df, by)
     things = _distinct(named_df, by)
     with _sent(named_df, things) as sent:
         owner_type = named_df.schema[owner].dataType.simpleString()
@@ -122,7 +134,7 @@ def counted_by_owner(things_df: DataFrame, by: str, owners_df: DataFrame, owner:
         # Both sides are of whole numbers and about as long; neither need be sorted only to be joined.
         owned_df = bundles_df.join(owners_df.hint("shuffle_hash"), on=owner, how="inner").select("row", "codes")
         with _kept(owned_df.mapInArrow(partial(count_bundles, len(things)), _COUNTS)) as frame:
-            yield Counts(frame, by, named_df.schema[by].dataType, things, _met(frame))
+            yield Counts(frame, by, kind, things, _met(frame))
 
 
 def in_one_partition(frame: DataFrame) -> DataFrame:
@@ -134,6 +146,14 @@ def numbered(frame: DataFrame, *order: str) -> DataFrame:
     """Return the frame with ``row`` int: 0, 1, ... in the order of columns that together have no ties."""
     # One task sorts all: these are the rows of the matrix, whose ids the driver holds anyway.
     return frame.withColumn("row", F.row_number().over(Window.orderBy(*order)) - F.lit(1))
+
+
+def _countable(named_df: DataFrame, by: str) -> T.DataType:
+    """Return the type of a column; refuse one whose values may be equal and yet look different."""
+    kind = named_df.schema[by].dataType
+    if not isinstance(kind, T.IntegralType | T.StringType):
+        raise UsageError(f"cannot count by {by}, which is {kind.simpleString()}: use text or whole numbers")
+    return kind
 
 
 def _distinct(named_df: DataFrame, by: str) -> pa.Array:

@@ -37,8 +37,8 @@ class Membership(NamedTuple):
     is_share: NDArray[np.bool_]
 
 
-class Sent(Protocol):
-    """A broadcast value."""
+class SentMembership(Protocol):
+    """A membership, as Spark broadcasts it."""
 
     @property
     def value(self) -> Membership:
@@ -46,12 +46,12 @@ class Sent(Protocol):
 
 
 @python_task
-def row_entries(sent: Sent, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def row_entries(sent: SentMembership, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Turn one partition of counts into entries.
 
     Parameters
     ----------
-    sent : Sent
+    sent : SentMembership
         What things count for.
     batches : iterable of RecordBatch
         ``row`` int32, ``code`` int32, ``n`` int64: all lines of its rows.
@@ -62,10 +62,10 @@ def row_entries(sent: Sent, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Re
         ``row`` int32, ``size`` int32, ``columns`` list of int32, ascending, ``values`` list of float32; rows ascending.
     """
     membership = sent.value
-    table = pa.Table.from_batches(list(batches)) if (batches := list(batches)) else None
-    if table is None or table.num_rows == 0:
+    parts = [batch for batch in batches if batch.num_rows]
+    if not parts:
         return
-    lines, codes, n = (column.to_numpy() for column in table.columns)
+    lines, codes, n = (column.to_numpy() for column in pa.Table.from_batches(parts).columns)
     rows, places = np.unique(lines, return_inverse=True)
     # Built from triples, which adds up what a row has of the same thing.
     counts = csr_matrix((n, (places, codes)), shape=(len(rows), membership.columns.shape[0]), dtype=np.int64)

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial, reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -128,7 +129,6 @@ def _matrices(files: Sequence[Path], sizes: Mapping[str, int], n_columns: int) -
     starts = np.cumsum([0, *sizes.values()])
     builders = [CsrBuilder(part, n_columns) for part in np.split(_row_sizes(files, int(starts[-1])), starts[1:-1])]
     for rows, sizes_of_rows, columns, values in _read(files):
-        # The lines of a file ascend, so that those of a part are neighbours.
         cuts = np.searchsorted(rows, starts)
         entry_cuts = np.concatenate([[0], np.cumsum(sizes_of_rows)])[cuts]
         for builder, start, lines, places in zip(builders, starts, _slices(cuts), _slices(entry_cuts), strict=False):
@@ -144,13 +144,19 @@ def _row_sizes(files: Sequence[Path], n_rows: int) -> NDArray[np.int64]:
     sizes = np.zeros(n_rows, dtype=np.int64)
     for file in files:
         table = pq.read_table(file, columns=["row", "size"])
-        sizes[table["row"].to_numpy()] += table["size"].to_numpy()
+        np.add.at(sizes, table["row"].to_numpy(), table["size"].to_numpy())
     return sizes
 
 
-def _read(files: Sequence[Path]) -> Iterator[tuple[NDArray[np.int32], ...]]:
+def _read(files: Sequence[Path]) -> Iterator[tuple[NDArray[Any], ...]]:
+    """Yield rows, ascending, their sizes, columns and values, a batch at a time."""
     for file in files:
         with pq.ParquetFile(file) as opened:
             for batch in opened.iter_batches(_BATCH):
-                lists = [batch[name].flatten().to_numpy() for name in ("columns", "values")]
-                yield (batch["row"].to_numpy(), batch["size"].to_numpy(), *lists)
+                rows = batch["row"].to_numpy()
+                # Spark may put one frame's lines after another's into one file.
+                starts = [0, *(np.flatnonzero(np.diff(rows) <= 0) + 1).tolist(), len(rows)]
+                for start, stop in itertools.pairwise(starts):
+                    part = batch.slice(start, stop - start)
+                    lists = [part[name].flatten().to_numpy() for name in ("columns", "values")]
+                    yield (part["row"].to_numpy(), part["size"].to_numpy(), *lists)

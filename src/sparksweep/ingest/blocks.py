@@ -12,10 +12,8 @@ from sparksweep.ingest.archive import MemberStream, open_member
 from sparksweep.ingest.diagnosis import header_problem, without_rows
 from sparksweep.ingest.schema import TableSchema
 
-__all__ = ["BLOCK_BYTES", "Block", "count_rows", "read_blocks"]
+__all__ = ["Block", "count_rows", "read_blocks"]
 
-BLOCK_BYTES = 4 << 20
-"""Length of a block, more or less: it ends with a line."""
 _LONGEST_LINE = 64 << 20
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
 
@@ -27,16 +25,19 @@ class Block(NamedTuple):
     ----------
     first_line : int
         Number of the first row among the file's rows, from 1.
+    n_rows : int
+        How many rows it has, at least one.
     text : bytes
         Whole lines.
     """
 
     first_line: int
+    n_rows: int
     text: bytes
 
 
-def read_blocks(uri: str, schema: TableSchema) -> Iterator[Block]:
-    """Read a table's archive as blocks; no column may be text, so that each line end ends a row.
+def read_blocks(uri: str, schema: TableSchema, block_bytes: int) -> Iterator[Block]:
+    """Read a table's archive as blocks of about `block_bytes`; no column may be text, so that a line end ends a row.
 
     Raises
     ------
@@ -47,10 +48,10 @@ def read_blocks(uri: str, schema: TableSchema) -> Iterator[Block]:
     """
     first_line = 1
     with open_member(uri, schema) as stream:
-        for text in _without_header(_whole_lines(stream, uri), uri, schema):
+        for text in _without_header(_whole_lines(stream, uri, block_bytes), uri, schema):
             n_rows = count_rows(text)
             if n_rows:
-                yield Block(first_line, text)
+                yield Block(first_line, n_rows, text)
                 first_line += n_rows
     if first_line == 1:
         raise DataError(f"{uri}: {without_rows(schema)}")
@@ -65,10 +66,11 @@ def count_rows(text: bytes) -> int:
     return sum(1 for line in _LINE_ENDS.split(text) if line)
 
 
-def _whole_lines(stream: MemberStream, uri: str) -> Iterator[bytes]:
+def _whole_lines(stream: MemberStream, uri: str, block_bytes: int) -> Iterator[bytes]:
     rest = b""
-    while data := stream.read(BLOCK_BYTES):
-        end = data.rfind(b"\n") + 1
+    while data := stream.read(block_bytes):
+        # Cut between the two characters of one line end, the next block begins with a blank line, which is no row.
+        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if end:
             yield rest + data[:end]
             rest = data[end:]
@@ -81,9 +83,12 @@ def _whole_lines(stream: MemberStream, uri: str) -> Iterator[bytes]:
 
 
 def _without_header(texts: Iterator[bytes], uri: str, schema: TableSchema) -> Iterator[bytes]:
-    first = next(texts, b"")
-    end = _LINE_ENDS.search(first)
-    header, rest = (first[: end.start()], first[end.end() :]) if end else (first, b"")
+    rest = b""
+    for text in texts:
+        rest = (rest + text).lstrip(b"\r\n")  # blank lines before the header are passed over
+        if _LINE_ENDS.search(rest):
+            break
+    header, rest = (rest[: end.start()], rest[end.end() :]) if (end := _LINE_ENDS.search(rest)) else (rest, b"")
     fields = next(csv.reader([header.decode("utf-8-sig", errors="replace")]), [])
     if problem := header_problem(fields, schema):
         raise DataError(f"{uri}: {problem}")

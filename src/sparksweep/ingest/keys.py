@@ -25,6 +25,7 @@ Integers = npt.NDArray[np.int64]
 # An odd constant whose multiples lie evenly spread over 64 bits (2**64 / golden ratio), as int64.
 _SPREAD = np.int64(-7046029254386353131)
 _LINES_SHOWN = 3
+_MOST_DIGESTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class KeyRun:
         if (first[1:] < first[:-1]).any() or _has_repeat(digests):
             return _IN_DOUBT
         head = digests[: np.searchsorted(first, first[0], "right")]
-        return cls(int(first[0]), int(first[-1]), head, digests[np.searchsorted(first, first[-1]) :], True)
+        return cls._if_short(int(first[0]), int(first[-1]), head, digests[np.searchsorted(first, first[-1]) :])
 
     def followed_by(self, other: KeyRun) -> KeyRun:
         """Return what these rows and those that follow them say together."""
@@ -73,7 +74,12 @@ class KeyRun:
             return _IN_DOUBT
         head = np.concatenate([self.head, other.head]) if touch and self.first == self.last else self.head
         tail = np.concatenate([self.tail, other.tail]) if touch and other.first == other.last else other.tail
-        return KeyRun(self.first, other.last, head, tail, True)
+        return self._if_short(self.first, other.last, head, tail)
+
+    @classmethod
+    def _if_short(cls, first: int, last: int, head: Integers, tail: Integers) -> KeyRun:
+        """Return the run, unless one value has so many rows that its digests are too much to send about."""
+        return cls(first, last, head, tail, True) if max(len(head), len(tail)) <= _MOST_DIGESTS else _IN_DOUBT
 
 
 _NONE = np.empty(0, np.int64)

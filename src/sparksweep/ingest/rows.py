@@ -5,6 +5,7 @@ No Spark in here: an executor calls it, and so can a test.
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Iterator
 
@@ -92,6 +93,8 @@ def parse_block(uri: str, schema: TableSchema, text: pa.Buffer, first_line: int)
     lines = text.to_pybytes()
     rows: list[pa.RecordBatch] = []
     try:
+        if lines.startswith(codecs.BOM_UTF8):
+            raise _Unfit("a byte order mark inside the file")  # the fast reader would pass over it
         with _open_csv(pa.BufferReader(text), schema, schema.column_names) as reader:
             for batch in reader:
                 if batch.num_rows:

@@ -44,7 +44,11 @@ log = logging.getLogger(__name__)
 
 TASK_END_SECONDS = 10.0  # how long a cancelled task may take to end; Spark kills its worker after 2
 TASK_END_INTERVAL = 0.05
-PART_BYTES = 32 << 20  # of text that one task parses; a file of fewer is read by one task
+CANCEL_INTERVAL = 0.5
+# Of text that one task parses, on average; a file of fewer bytes is read by one task. Spark sends all blocks of a task
+# at once, and what part a block falls into is left to chance: both must be small beside a Java heap of 1 GB.
+PART_BYTES = 16 << 20
+BLOCK_BYTES = 2 << 20
 
 
 def source_fingerprint(source: str | Path, schemas: Sequence[TableSchema]) -> dict[str, dict[str, str | int]]:
@@ -172,7 +176,7 @@ def _write_all(
         spark.sparkContext.setJobGroup(group, f"ingest {schema.name}", interruptOnCancel=True)
         table_df = _archive_df(spark, archives[schema.name], schema, collected)
         write_parquet(table_df, store, _table_path(staging, schema))
-        outcome = summed(each for each in collected.value if each.table == schema.name)
+        outcome = summed(schema.name, (each for each in collected.value if each.table == schema.name))
         if outcome.problem is not None:
             raise outcome.problem
         say(f"{schema.name}: {outcome.rows_read:,} rows read")
@@ -181,27 +185,32 @@ def _write_all(
     with ThreadPoolExecutor(max_workers=len(schemas), thread_name_prefix="ingest") as pool:
         writes = [pool.submit(write, schema) for schema in schemas]
         try:
-            _wait(writes, lambda: spark.sparkContext.cancelJobGroup(group))
+            _wait(writes)
         except BaseException:
-            wait(writes)
+            _cancel(writes, lambda: spark.sparkContext.cancelJobGroup(group))
             _wait_for_tasks(spark, group)
             raise
     return {schema.name: each.result() for schema, each in zip(schemas, writes, strict=True)}
 
 
-def _wait(writes: Sequence[Future[Outcome]], cancel: Callable[[], None]) -> None:
-    """Wait for all, or for the first that fails: then the others are told to stop and its exception is raised."""
-    try:
-        done, rest = wait(writes, return_when=FIRST_EXCEPTION)
-    except KeyboardInterrupt:
-        cancel()  # else whoever interrupts waits for the end of the largest table
-        raise
-    failed = [each for each in writes if each in done and each.exception() is not None]
-    if failed:
-        for each in rest:
-            each.cancel()
+def _wait(writes: Sequence[Future[Outcome]]) -> None:
+    """Wait for all, or for the first that fails: its exception is raised."""
+    done, _ = wait(writes, return_when=FIRST_EXCEPTION)
+    for each in writes:
+        if each in done:
+            each.result()
+
+
+def _cancel(writes: Sequence[Future[Outcome]], cancel: Callable[[], None]) -> None:
+    """Stop those that still write: else whoever interrupts, or made a mistake, waits for the end of the largest table.
+
+    A write is several jobs, and between two of them there is nothing to cancel: so it is done until there is no write.
+    """
+    begun = [each for each in writes if not each.cancel()]
+    while True:
         cancel()
-        failed[0].result()
+        if not wait(begun, CANCEL_INTERVAL).not_done:
+            return
 
 
 def _wait_for_tasks(spark: SparkSession, group: str) -> None:
@@ -220,7 +229,7 @@ def _archive_df(spark: SparkSession, uri: str, schema: TableSchema, collected: O
     seed_df = spark.range(0, 1, 1, numPartitions=1)
     n_parts = -(-int(describe_member(uri, schema)["size"]) // PART_BYTES)
     if n_parts > 1 and not schema.has_text:
-        blocks_df = seed_df.mapInArrow(partial(cut_archive, uri, schema, collected), BLOCK_SCHEMA)
+        blocks_df = seed_df.mapInArrow(partial(cut_archive, uri, schema, collected, BLOCK_BYTES), BLOCK_SCHEMA)
         parts_df = blocks_df.repartition(n_parts, "first_line")
         table_df = parts_df.mapInArrow(partial(parse_blocks, uri, schema, collected), schema.spark_schema())
     else:

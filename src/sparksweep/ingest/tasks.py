@@ -1,12 +1,12 @@
 """What Spark's tasks do to archives, and what they have to say of it.
 
 A task does not raise what is wrong with a file: Spark would try it again, print pages of trace and pass on text. It
-ends its rows there and says what it saw through an accumulator, from which the driver raises the very exception.
+leaves rows out and says what it saw through an accumulator, from which the driver raises the very exception.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -46,7 +46,7 @@ class Outcome:
     table : str
         Name of the table.
     first_line : int
-        Number of the first of the rows; 0 where the task only inflated.
+        Number of the first of the rows; 0 is the task that cut the archive into blocks, and speaks of all of them.
     rows_read : int
         How many they are.
     keys : KeyRun, optional
@@ -77,19 +77,42 @@ class CollectedOutcomes(AccumulatorParam[list[Outcome]]):
         return value1 + value2
 
 
-def summed(outcomes: Iterable[Outcome]) -> Outcome:
+def summed(table: str, outcomes: Iterable[Outcome]) -> Outcome:
     """Return what the outcomes of one table say together.
 
-    Of several problems the archive's own counts, which explains the others, else the first in the file. (An outcome may
-    be there twice: Spark may run a task again.)
+    Of several problems the archive's own counts, which explains the others, else the first in the file. An outcome may
+    be there twice, since Spark may run a task again; a problem that was seen once stays one.
+
+    Raises
+    ------
+    SparksweepError
+        Some rows were not spoken of: Spark has lost what a task said.
     """
-    parts = [each for _, each in sorted({each.first_line: each for each in outcomes}.items())]
-    problems = [each.problem for each in parts if each.problem is not None]
+    by_line: dict[int, Outcome] = {}
+    for each in outcomes:
+        if each.first_line not in by_line or each.problem is not None:
+            by_line[each.first_line] = each
+    cut = by_line.pop(0, None)
+    parts = [by_line[line] for line in sorted(by_line)]
+    problems = [each.problem for each in ([cut] if cut else []) + parts if each.problem is not None]
     problems.sort(key=lambda problem: not isinstance(problem, ArchiveError))  # stable
+    if not problems:
+        _check_whole(table, cut, parts)
     runs = [each.keys for each in parts if each.keys is not None]
     keys = reduce(KeyRun.followed_by, runs) if runs else None
-    rows_read = sum(each.rows_read for each in parts)
-    return Outcome(parts[0].table, parts[0].first_line, rows_read, keys, problems[0] if problems else None)
+    return Outcome(table, 1, sum(each.rows_read for each in parts), keys, problems[0] if problems else None)
+
+
+def _check_whole(table: str, cut: Outcome | None, parts: Sequence[Outcome]) -> None:
+    line = 1
+    for each in parts:
+        if each.first_line != line:
+            break
+        line += each.rows_read
+    else:
+        if parts and (cut is None or line == cut.rows_read + 1):
+            return
+    raise SparksweepError(f"{table}: Spark did not say what became of data line {line}; run it again")
 
 
 @python_task
@@ -109,17 +132,20 @@ def read_archive(uri: str, schema: TableSchema, collected: Outcomes, seeds: Batc
 
 
 @python_task
-def cut_archive(uri: str, schema: TableSchema, collected: Outcomes, seeds: Batches) -> Iterator[pa.RecordBatch]:
+def cut_archive(
+    uri: str, schema: TableSchema, collected: Outcomes, block_bytes: int, seeds: Batches
+) -> Iterator[pa.RecordBatch]:
     """Inflate an archive: blocks of whole lines."""
     for _ in seeds:
         pass
-    problem = None
+    rows_read, problem = 0, None
     try:
-        for block in read_blocks(uri, schema):
+        for block in read_blocks(uri, schema, block_bytes):
+            rows_read = block.first_line + block.n_rows - 1
             yield pa.RecordBatch.from_pydict({"first_line": [block.first_line], "text": [block.text]})
     except SparksweepError as error:
         problem = error
-    collected.add([Outcome(schema.name, 0, problem=problem)])
+    collected.add([Outcome(schema.name, 0, rows_read, problem=problem)])
 
 
 @python_task

@@ -51,17 +51,21 @@ class CsrBuilder:
         Raises
         ------
         DataError
-            A row or column is outside the matrix, a row comes twice, or more comes for one than was said.
+            The lengths differ, a row or column is outside the matrix, a row comes twice, or more comes for one than was
+        said.
         """
+        if len(rows) != len(sizes) or not len(columns) == len(values) == int(np.sum(sizes)):
+            wanted = f"{len(rows)} rows of {np.sum(sizes)} entries"
+            raise DataError(f"{wanted} got {len(sizes)} sizes, {len(columns)} columns and {len(values)} values")
         self._check_range("row", rows, self._shape[0])
         self._check_range("column", columns, self._shape[1])
-        starts = self._next[rows]
-        self._next[rows] += sizes
         if len(np.unique(rows)) != len(rows):
             raise DataError("a row comes twice in one call")
-        if (self._next[rows] > self._ends[rows]).any():
-            row = int(rows[np.argmax(self._next[rows] > self._ends[rows])])
+        starts = self._next[rows]
+        if (starts + sizes > self._ends[rows]).any():
+            row = int(rows[np.argmax(starts + sizes > self._ends[rows])])
             raise DataError(f"row {row} has more entries than was said")
+        self._next[rows] += sizes
         # Where each entry goes: the start of its piece and its place in it.
         places = np.repeat(starts - np.cumsum(sizes) + sizes, sizes) + np.arange(len(columns))
         self._indices[places] = columns

@@ -119,6 +119,13 @@ def test_set_without_any_key_has_no_columns(spark, things, built):
 
 def test_keys_must_be_text_or_whole_numbers(spark, built):
     prices = spark.createDataFrame([(0, 0.5)], "row int, price double")
-    message = "feature set price: keys of type double; use text or whole numbers"
-    with counted(prices, "price") as counts, pytest.raises(UsageError, match=message):
-        built([one_hot("price", counts)])
+    with (
+        pytest.raises(UsageError, match="cannot count by price, which is double: use text or whole numbers"),
+        counted(prices, "price"),
+    ):
+        pass
+    things = spark.createDataFrame([(0, 7)], "row int, app bigint")
+    with counted(things, "app") as counts:
+        priced = share("price", counts, "price", through=spark.createDataFrame([(7, 0.5)], "app bigint, price double"))
+        with pytest.raises(UsageError, match="feature set price: keys of type double; use text or whole numbers"):
+            built([priced])

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from sparksweep.errors import StorageError
-from sparksweep.features import bag, cached, counted, counted_by_owner, numbered, share, stack
+from sparksweep.features import bag, cached, counted, counted_by_owner, numbered, one_hot, share, stack
 
 pytestmark = pytest.mark.spark
 
@@ -56,6 +56,20 @@ def test_partitions_and_adaptive_execution_do_not_show(things, labels, store, se
         setting("spark.sql.adaptive.enabled", adaptive)
         found = build(things, labels, store)
         assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def test_two_counts_in_one_partition(spark, things, store, setting):
+    """Spark 4.1 and later puts the lines of both into one file."""
+    setting("spark.sql.shuffle.partitions", "1")
+    phones = spark.range(40).selectExpr("CAST(id AS INT) AS row", "CAST(id % 3 AS STRING) AS model")
+    with counted(things, "app") as apps, counted(phones, "model") as models:
+        sets = [one_hot("model", models), bag("app", apps, "app")]
+        stacked = stack(sets, "fraction", {"train": 25, "test": 15}, store, "scratch")
+    dense = np.concatenate([matrix.toarray() for matrix in stacked.matrices.values()])
+    assert dense[:, :3].argmax(axis=1).tolist() == [row % 3 for row in range(40)]
+    assert set(zip(*(places.tolist() for places in dense[:, 3:].nonzero()), strict=True)) == {
+        (row, app) for row, app in things.collect()
+    }
 
 
 def test_scratch_is_removed(things, labels, store):

@@ -61,6 +61,7 @@ def way(request, monkeypatch):
     """Run a test twice: each archive read by one task, and cut into blocks for several."""
     if request.param == "blocks":
         monkeypatch.setattr(tables_module, "PART_BYTES", 30)
+        monkeypatch.setattr(tables_module, "BLOCK_BYTES", 10)
 
 
 def rows(frame):

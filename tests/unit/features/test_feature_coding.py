@@ -53,6 +53,11 @@ def test_things_come_in_another_integer_type():
     assert found(count_things(numbers, [pairs([(1, 70000)], kind="int64")])) == [(1, 1, 1)]
 
 
+def test_what_is_none_of_the_things_is_not_counted_as_one():
+    with pytest.raises(ValueError, match="d is none of the 3 things that there can be"):
+        found(count_things(THINGS, [pairs([(1, "a"), (1, "d")])]))
+
+
 def test_neighbours_of_one_owner_are_one_line():
     batches = [pairs([(7, "a"), (7, "c"), (8, "b"), (7, "a")], "owner"), pairs([(7, "b")], "owner")]
     assert found(bundle_codes(THINGS, batches)) == [(7, [0, 2]), (8, [1]), (7, [0]), (7, [1])]
@@ -84,19 +89,13 @@ def test_entries_of_rows():
     # Thing 0 is for columns 1 (a share) and 3, thing 1 for column 1 too, thing 2 for none.
     columns = csr_matrix(np.array([[0, 1, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0]]))
     membership = sent(Membership(columns, np.array([True, True, False, False])))
-    counts = [(9, 0, 1), (2, 2, 5), (9, 1, 3), (9, 2, 4), (9, 0, 2), (4, 0, 1)]
-    lines = [batch(**{n: pa.array(v) for n, v in zip(("row", "code", "n"), zip(*counts, strict=True), strict=True)})]
-    lines = [
-        pa.RecordBatch.from_arrays([c.cast(t) for c, t in zip(lines[0], KINDS, strict=True)], ["row", "code", "n"])
-    ]
-    assert found(row_entries(membership, lines)) == [
+    rows, codes, n = zip((9, 0, 1), (2, 2, 5), (9, 1, 3), (9, 2, 4), (9, 0, 2), (4, 0, 1), strict=True)
+    counts = batch(row=pa.array(rows, pa.int32()), code=pa.array(codes, pa.int32()), n=pa.array(n, pa.int64()))
+    assert found(row_entries(membership, [counts])) == [
         (2, 0, [], []),
         (4, 2, [1, 3], [1.0, 1.0]),
         (9, 2, [1, 3], [float(np.float32(6 / 10)), 1.0]),
     ]
-
-
-KINDS = (pa.int32(), pa.int32(), pa.int64())
 
 
 def test_entries_of_an_empty_partition():

@@ -26,14 +26,12 @@ def pairs(make_zip):
 
 
 def cut(uri, size):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "BLOCK_BYTES", size)
-        return list(read_blocks(uri, PAIRS))
+    return list(read_blocks(uri, PAIRS, size))
 
 
 def parsed(uri, size):
     rows = []
-    for first_line, text in cut(uri, size):
+    for first_line, _, text in cut(uri, size):
         for batch in parse_block(uri, PAIRS, pa.py_buffer(text), first_line):
             rows += map(tuple, zip(*batch.to_pydict().values(), strict=True))
     return rows
@@ -45,12 +43,12 @@ def read(uri):
 
 def test_blocks_end_with_a_line(pairs):
     uri = pairs(HEADER + "1,5\n1,6\n22,7\n3,8")
-    assert cut(uri, 20) == [Block(1, b"1,5\n"), Block(2, b"1,6\n22,7\n"), Block(4, b"3,8")]
-    assert cut(uri, 1000) == [Block(1, b"1,5\n1,6\n22,7\n"), Block(4, b"3,8")]
+    assert cut(uri, 20) == [Block(1, 1, b"1,5\n"), Block(2, 2, b"1,6\n22,7\n"), Block(4, 1, b"3,8")]
+    assert cut(uri, 1000) == [Block(1, 3, b"1,5\n1,6\n22,7\n"), Block(4, 1, b"3,8")]
 
 
 def test_header_longer_than_a_block(pairs):
-    assert cut(pairs(HEADER + "1,5\n"), 3) == [Block(1, b"1,5\n")]
+    assert cut(pairs(HEADER + "1,5\n"), 3) == [Block(1, 1, b"1,5\n")]
 
 
 @pytest.mark.parametrize(
@@ -77,8 +75,8 @@ def test_count_rows(text, n_rows):
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-9, 999), st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=12),
-    st.lists(st.sampled_from(["\n", "\r\n", "\n\n", "\r\n\r\n", "\n\r\n"]), min_size=12, max_size=12),
-    st.sampled_from(["", "\ufeff"]),
+    st.lists(st.sampled_from(["\n", "\r\n", "\r", "\n\n", "\r\n\r\n", "\n\r\n"]), min_size=12, max_size=12),
+    st.sampled_from(["", "\ufeff", "\n", "\r\n\n"]),
     st.booleans(),
     st.integers(1, 40),
 )
@@ -124,18 +122,43 @@ def test_file_without_line_ends(pairs, monkeypatch):
         cut(pairs("1" * 500), 10)
 
 
-def test_outcomes_are_put_together_in_the_order_of_the_file():
+@pytest.mark.parametrize("size", [20, 9])
+def test_byte_order_mark_where_a_block_begins(pairs, size):
+    uri = pairs(HEADER + "1,5\n\ufeff2,5\n")
+    with pytest.raises(DataError, match=r"data line 2, column event_id: .* is not a whole number"):
+        parsed(uri, size)
+
+
+WHOLE = [Outcome("t", 7, 3), Outcome("t", 4, 3), Outcome("t", 1, 3), Outcome("t", 0, 9)]
+
+
+def test_outcomes_are_put_together():
+    assert summed("t", WHOLE).rows_read == 9
+    assert summed("t", [*WHOLE, WHOLE[2], WHOLE[3]]).rows_read == 9  # tasks that Spark ran again
+    assert summed("t", [Outcome("t", 1, 3)]).rows_read == 3  # by one task, which cuts nothing
+
+
+@pytest.mark.parametrize(
+    "outcomes", [[], [Outcome("t", 0, 9)], WHOLE[1:], [*WHOLE[:1], *WHOLE[2:]], [*WHOLE[:2], WHOLE[3]]]
+)
+def test_what_no_task_has_spoken_of_is_not_passed_over(outcomes):
+    with pytest.raises(SparksweepError, match="t: Spark did not say what became of data line"):
+        summed("t", outcomes)
+
+
+def test_the_first_problem_of_the_file_is_told():
     later, earlier = DataError("line 9"), DataError("line 5")
-    parts = [
-        Outcome("t", 7, 3, problem=later),
-        Outcome("t", 4, 3, problem=earlier),
-        Outcome("t", 1, 3),
-        Outcome("t", 0),
-    ]
-    assert (summed(parts).rows_read, summed(parts).problem) == (9, earlier)
-    assert summed([*parts, parts[2]]).rows_read == 9  # a task that Spark ran again
+    outcomes = [*WHOLE[2:], Outcome("t", 7, problem=later), Outcome("t", 4, problem=earlier)]
+    assert summed("t", outcomes).problem is earlier
+
+
+def test_a_problem_stays_one_when_the_task_runs_again():
+    problem = DataError("read error")
+    failed = Outcome("t", 0, 3, problem=problem)
+    assert summed("t", [failed, *WHOLE]).problem is summed("t", [*WHOLE, failed]).problem is problem
 
 
 def test_damaged_archive_explains_the_rest():
-    damage: SparksweepError = ArchiveError("damaged")
-    assert summed([Outcome("t", 4, problem=DataError("odd row")), Outcome("t", 9, problem=damage)]).problem is damage
+    damage = ArchiveError("damaged")
+    outcomes = [Outcome("t", 4, problem=DataError("odd row")), Outcome("t", 9, problem=damage)]
+    assert summed("t", outcomes).problem is damage

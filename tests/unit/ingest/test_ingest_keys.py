@@ -84,6 +84,15 @@ def test_never_proves_what_is_false_and_always_what_is_sorted(rows, cuts):
     assert proved(batches, ("a", "b")) is (len(set(rows)) == len(rows))
 
 
+def test_too_many_rows_of_one_value_prove_nothing(monkeypatch):
+    """Their digests would all travel to the driver."""
+    monkeypatch.setattr(module, "_MOST_DIGESTS", 3)
+    rows = [(1, app) for app in range(4)]
+    assert proved([rows[:3]], ("a", "b"))
+    assert not proved([rows], ("a", "b"))
+    assert not proved([rows[:2], rows[2:]], ("a", "b"))
+
+
 def test_equal_digests_leave_the_question_open(monkeypatch):
     monkeypatch.setattr(module, "_SPREAD", np.int64(0))  # now (1, 5) and (2, 5) have one digest
     assert not proved([[(1, 5), (2, 5), (3, 0)]], ("a", "b"))

@@ -20,26 +20,31 @@ def test_the_first_failure_stops_the_others(cancelled):
     failed, running = Future(), Future()
     failed.set_exception(DataError("bad row"))
     with pytest.raises(DataError, match="bad row"):
-        tables._wait([running, failed], lambda: cancelled.append("jobs"))
+        tables._wait([running, failed])
+    tables._cancel([running, failed], lambda: cancelled.append("jobs"))
     assert cancelled == ["jobs"]
     assert running.cancelled()
 
 
-def test_an_interrupt_stops_the_jobs(cancelled, monkeypatch):
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
+def test_jobs_are_cancelled_until_nothing_is_written(monkeypatch):
+    """Between two jobs of one table there is nothing that could be cancelled."""
+    monkeypatch.setattr(tables, "CANCEL_INTERVAL", 0.001)
+    running, calls = Future(), []
+    running.set_running_or_notify_cancel()
 
-    monkeypatch.setattr(tables, "wait", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        tables._wait([Future()], lambda: cancelled.append("jobs"))
-    assert cancelled == ["jobs"]
+    def cancel():
+        calls.append("jobs")
+        if len(calls) == 3:
+            running.set_exception(DataError("cancelled"))
+
+    tables._cancel([running], cancel)
+    assert calls == ["jobs"] * 3
 
 
-def test_all_written_cancels_nothing(cancelled):
+def test_all_written():
     written = Future()
     written.set_result(None)
-    tables._wait([written], lambda: cancelled.append("jobs"))
-    assert not cancelled
+    tables._wait([written])
 
 
 class Stage:
@@ -100,6 +105,17 @@ def write(monkeypatch):
         tables._write_all(spark, {"bad": "", "other": ""}, schemas, None, "tables/.ingest", print)
 
     return run
+
+
+def test_an_interrupt_cancels_the_jobs(write, monkeypatch):
+    def interrupted(writes):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tables, "_wait", interrupted)
+    context = Context([0])
+    with pytest.raises(KeyboardInterrupt):
+        write(context)
+    assert context.cancelled
 
 
 def test_a_failure_is_told_when_the_cancelled_tasks_have_ended(write, monkeypatch):

@@ -89,6 +89,15 @@ def test_places_outside_are_refused(row, column, message):
         CsrBuilder(ints(1, 1, 1), 2).put(ints(row), ints(1), ints(column), floats(1))
 
 
+@pytest.mark.parametrize(
+    ("rows", "sizes", "columns", "values"),
+    [((0,), (1,), (0, 1, 2), (1, 1, 1)), ((0, 1), (1,), (0,), (1,)), ((0,), (2,), (0, 1), (1,))],
+)
+def test_lengths_that_differ_are_refused(rows, sizes, columns, values):
+    with pytest.raises(DataError, match=r"rows of \d entries got \d sizes, \d columns and \d values"):
+        CsrBuilder(ints(3, 3), 3).put(ints(*rows), ints(*sizes), ints(*columns), floats(*values))
+
+
 def test_row_twice_in_a_call_is_refused():
     with pytest.raises(DataError, match="a row comes twice in one call"):
         CsrBuilder(ints(2), 2).put(ints(0, 0), ints(1, 1), ints(0, 1), floats(1, 1))

@@ -19,7 +19,8 @@ def predict(
     overrides: Overrides = [],  # noqa: B006
     rebuild: Rebuild = False,
     run_id: Annotated[
-        str | None, typer.Option("--run", metavar="RUN_ID", help="Use this run; default is the experiment's newest.")
+        str | None,
+        typer.Option("--run", metavar="RUN_ID", help="Use this run; default is the newest with these very settings."),
     ] = None,
 ) -> None:
     """Predict the test rows with a run's refitted model and write the submission into the run's folder."""

@@ -11,24 +11,28 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark import Broadcast, StorageLevel
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_type
 
 from sparksweep.errors import UsageError
 from sparksweep.features.coding import bundle_codes, count_bundles, count_things
+from sparksweep.session import local_folders
+from sparksweep.storage.failures import os_failures
 
-__all__ = ["Counts", "cached", "counted", "counted_by_owner", "in_one_partition", "numbered"]
+__all__ = ["Counts", "broadcast", "cached", "counted", "counted_by_owner", "in_one_partition", "numbered"]
 
 # Each partition becomes a file that the driver reads along with all others, so there should not be hundreds.
 _MOST_PARTITIONS = 32
+V = TypeVar("V")
 _COUNTS = "row int, code int, n bigint"
 
 
@@ -96,7 +100,10 @@ def counted(things_df: DataFrame, by: str, known: range | None = None) -> Iterat
     named_df = things_df.select("row", by).where(F.col(by).isNotNull())
     kind = _countable(named_df, by)
     things = _distinct(named_df, by) if known is None else pa.array(known, to_arrow_type(kind))
-    with _sent(named_df, things) as sent, _kept(named_df.mapInArrow(partial(count_things, sent), _COUNTS)) as frame:
+    with (
+        broadcast(named_df.sparkSession, things) as sent,
+        _kept(named_df.mapInArrow(partial(count_things, sent), _COUNTS)) as frame,
+    ):
         met = np.arange(len(things), dtype=np.int32) if known is None else _met(frame)
         yield Counts(frame, by, kind, things, met)
 
@@ -127,7 +134,7 @@ def counted_by_owner(things_df: DataFrame, by: str, owners_df: DataFrame, owner:
     named_df = things_df.select(owner, by).where(F.col(owner).isNotNull() & F.col(by).isNotNull())
     kind = _countable(named_df, by)
     things = _distinct(named_df, by)
-    with _sent(named_df, things) as sent:
+    with broadcast(named_df.sparkSession, things) as sent:
         owner_type = named_df.schema[owner].dataType.simpleString()
         bundle_schema = f"`{owner}` {owner_type}, codes array<int>"
         bundles_df = named_df.mapInArrow(partial(bundle_codes, sent), bundle_schema)
@@ -135,6 +142,23 @@ def counted_by_owner(things_df: DataFrame, by: str, owners_df: DataFrame, owner:
         owned_df = bundles_df.join(owners_df.hint("shuffle_hash"), on=owner, how="inner").select("row", "codes")
         with _kept(owned_df.mapInArrow(partial(count_bundles, len(things)), _COUNTS)) as frame:
             yield Counts(frame, by, kind, things, _met(frame))
+
+
+@contextmanager
+def broadcast(spark: SparkSession, value: V) -> Iterator[Broadcast[V]]:
+    """Send a value to all executors, for as long as the context lasts.
+
+    Raises
+    ------
+    StorageError
+        The driver's folder for scratch files cannot be written: what is sent is a file first.
+    """
+    with os_failures("write", local_folders(spark)):
+        sent = spark.sparkContext.broadcast(value)
+    try:
+        yield sent
+    finally:
+        sent.unpersist()
 
 
 def in_one_partition(frame: DataFrame) -> DataFrame:
@@ -160,15 +184,6 @@ def _distinct(named_df: DataFrame, by: str) -> pa.Array:
     """Return the distinct values of a column, sorted."""
     values = pa.array(named_df.select(by).distinct().toPandas()[by], to_arrow_type(named_df.schema[by].dataType))
     return values.take(pc.sort_indices(values))
-
-
-@contextmanager
-def _sent(frame: DataFrame, things: pa.Array) -> Iterator[Broadcast[pa.Array]]:
-    sent = frame.sparkSession.sparkContext.broadcast(things)
-    try:
-        yield sent
-    finally:
-        sent.unpersist()
 
 
 def _kept(counts_df: DataFrame) -> AbstractContextManager[DataFrame]:

@@ -18,10 +18,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pyspark import Broadcast
 from pyspark.sql import DataFrame
 from scipy.sparse import csr_matrix
 
+from sparksweep.features.counting import broadcast
 from sparksweep.features.entries import SCHEMA, Membership, row_entries
 from sparksweep.features.sets import Encoding, FeatureSet
 from sparksweep.features.vocabulary import Vocabulary, build_vocabulary, column_of_things, columns_table
@@ -109,11 +109,8 @@ def _entries(
     for each, vocabulary in zip(feature_sets, vocabularies, strict=True):
         is_share[vocabulary.start : vocabulary.stop] = each.is_share and encoding == "fraction"
     membership = Membership(column_of_things(vocabularies, len(counts.things), n_columns), is_share)
-    sent: Broadcast[Membership] = counts.frame.sparkSession.sparkContext.broadcast(membership)
-    try:
+    with broadcast(counts.frame.sparkSession, membership) as sent:
         yield counts.frame.mapInArrow(partial(row_entries, sent), SCHEMA)
-    finally:
-        sent.unpersist()
 
 
 @contextmanager

@@ -14,15 +14,6 @@ import numpy as np
 from features_by_pandas import Features
 from scipy import sparse
 
-TABLES = (
-    "gender_age_train",
-    "gender_age_test",
-    "phone_brand_device_model",
-    "events",
-    "app_events",
-    "app_labels",
-    "label_categories",
-)
 # A row's number, and what it has; `n` counts, `total` is by what it is divided.
 PREPARE = """
 CREATE TABLE device AS
@@ -65,8 +56,9 @@ def features(folder: Path) -> Features:
     """Compute the eight feature sets of all devices of train and test."""
     with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as connection:
         connection.execute(f"SET threads = 2; SET temp_directory = '{scratch}/spill'")
-        for name in TABLES:
-            with zipfile.ZipFile(folder / f"{name}.csv.zip") as archive:
+        for path in folder.glob("*.csv.zip"):
+            name = path.name.removesuffix(".csv.zip")
+            with zipfile.ZipFile(path) as archive:
                 archive.extractall(scratch)
             connection.execute(
                 f"CREATE VIEW {name} AS SELECT * FROM read_csv('{scratch}/{name}.csv', header = true, nullstr = '\\N')"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import sys
 import zipfile
@@ -49,6 +50,16 @@ def test_also_when_the_task_fails_or_is_cut_short(zip_on_path):
     assert zip_on_path in sys.path_importer_cache
     running.close()
     assert zip_on_path not in sys.path_importer_cache
+
+
+def test_what_imports_left_is_not_walked_by_the_next_collection(monkeypatch):
+    monkeypatch.setattr("sparksweep.python_tasks._modules_at_freeze", 0)
+    gc.unfreeze()
+    list(doubled([]))
+    assert gc.get_freeze_count() > 1000
+    gc.unfreeze()
+    list(doubled([]))  # no module has come since
+    assert gc.get_freeze_count() == 0
 
 
 def test_what_is_in_the_zip_can_still_be_imported(zip_on_path):

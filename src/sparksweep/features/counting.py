@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeVar
 
 import numpy as np
@@ -61,7 +61,7 @@ class Counts:
     things: pa.Array
     met: NDArray[np.int32]
 
-    @property
+    @cached_property
     def shown(self) -> DataFrame:
         """The things that some row has, as column `by`, in one partition."""
         met_pdf = pa.table({self.by: self.things.take(pa.array(self.met))}).to_pandas()

@@ -117,7 +117,7 @@ def ingest_tables(
     archives = find_archives(source, schemas)
     fingerprint = source_fingerprint(source, schemas)
     with _staging(store, folder) as staging:
-        outcomes = _write_all(spark, archives, schemas, store, staging, on_progress or log.info)
+        outcomes = _write_all(spark, archives, fingerprint, schemas, store, staging, on_progress or log.info)
         tables_df = read_tables(spark, store, schemas, staging)
         reports = tuple(_table_report(schema, outcomes[schema.name], tables_df) for schema in schemas)
         warnings = tuple(_check_keys(schemas, outcomes, tables_df, archives))
@@ -163,6 +163,7 @@ def _staging(store: Store, folder: str) -> Iterator[str]:
 def _write_all(
     spark: SparkSession,
     archives: Mapping[str, str],
+    fingerprint: Mapping[str, Mapping[str, str | int]],
     schemas: Sequence[TableSchema],
     store: Store,
     staging: str,
@@ -174,7 +175,7 @@ def _write_all(
 
     def write(schema: TableSchema) -> Outcome:
         spark.sparkContext.setJobGroup(group, f"ingest {schema.name}", interruptOnCancel=True)
-        table_df = _archive_df(spark, archives[schema.name], schema, collected)
+        table_df = _archive_df(spark, archives[schema.name], int(fingerprint[schema.name]["size"]), schema, collected)
         write_parquet(table_df, store, _table_path(staging, schema))
         outcome = summed(schema.name, (each for each in collected.value if each.table == schema.name))
         if outcome.problem is not None:
@@ -225,9 +226,9 @@ def _wait_for_tasks(spark: SparkSession, group: str) -> None:
         time.sleep(TASK_END_INTERVAL)
 
 
-def _archive_df(spark: SparkSession, uri: str, schema: TableSchema, collected: Outcomes) -> DataFrame:
+def _archive_df(spark: SparkSession, uri: str, size: int, schema: TableSchema, collected: Outcomes) -> DataFrame:
     seed_df = spark.range(0, 1, 1, numPartitions=1)
-    n_parts = -(-int(describe_member(uri, schema)["size"]) // PART_BYTES)
+    n_parts = -(-size // PART_BYTES)
     if n_parts > 1 and not schema.has_text:
         blocks_df = seed_df.mapInArrow(partial(cut_archive, uri, schema, collected, BLOCK_BYTES), BLOCK_SCHEMA)
         parts_df = blocks_df.repartition(n_parts, "first_line")

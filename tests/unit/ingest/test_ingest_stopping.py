@@ -102,7 +102,15 @@ def write(monkeypatch):
         monkeypatch.setattr(tables, "write_parquet", write_parquet)
         schemas = [TableSchema(name, (Column("id", "int64"),)) for name in ("bad", "other")]
         spark = type("Session", (), {"sparkContext": context})()
-        tables._write_all(spark, {"bad": "", "other": ""}, schemas, None, "tables/.ingest", print)
+        tables._write_all(
+            spark,
+            {"bad": "", "other": ""},
+            {"bad": {"size": 1}, "other": {"size": 1}},
+            schemas,
+            None,
+            "tables/.ingest",
+            print,
+        )
 
     return run
 

@@ -21,6 +21,7 @@ from sparksweep.search.staging.adapter import (
     one_of,
     optional,
 )
+from sparksweep.search.staging.growing_predictions import GrowingPredictions
 
 __all__ = ["ADAPTER", "fit_stages"]
 
@@ -38,13 +39,17 @@ def fit_stages(estimator: Any, stages: Sequence[int], train: Callable[..., None]
         estimator.callbacks = None
     seconds = clock.elapsed()
     booster = estimator.get_booster()
+    if booster.feature_names is None:
+        booster.inplace_predict = GrowingPredictions(booster, estimator.n_jobs)
     try:
         for stage in stages[:-1]:
             booster.set_attr(best_iteration=str(stage - 1))
             yield stage, estimator, clock.rounds[stage - 1]
+        booster.set_attr(best_iteration=None)
+        yield stages[-1], estimator, seconds
     finally:
         booster.set_attr(best_iteration=None)
-    yield stages[-1], estimator, seconds
+        vars(booster).pop("inplace_predict", None)
 
 
 class _Clock(TrainingCallback):

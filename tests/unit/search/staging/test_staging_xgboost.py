@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, ndcg_score
-from xgboost import XGBClassifier, XGBRanker, XGBRegressor, XGBRFClassifier
+from xgboost import Booster, XGBClassifier, XGBRanker, XGBRegressor, XGBRFClassifier
 from xgboost.callback import LearningRateScheduler, TrainingCallback
 
 from sparksweep.search.staging import can_stage, fit_stages, staged_parameter
@@ -269,6 +272,56 @@ def test_an_iterator_closed_early_leaves_the_whole_model(table):
     stages.close()
     assert estimator.predict_proba(X).tobytes() == whole.tobytes()
     assert estimator.callbacks is None
+
+
+@pytest.fixture
+def two_stages(table):
+    """Return a classifier's stages 1 and 6, the rows it is trained on, and what separate fits predict of them."""
+    X, y, _ = table(0, 3, False)
+    estimator = XGBClassifier(n_estimators=6, n_jobs=1)
+    wholes = [XGBClassifier(n_estimators=n, n_jobs=1).fit(X, y) for n in (1, 6)]
+    return fit_stages(estimator, [1, 6], lambda **more: estimator.fit(X, y, **more)), X, wholes
+
+
+def test_only_new_trees_are_asked_at_a_later_stage(two_stages, monkeypatch):
+    stages, X, wholes = two_stages
+    whole_ways = []
+    monkeypatch.setattr(Booster, "inplace_predict", lambda *args, **more: whole_ways.append(more) or np.zeros((60, 3)))
+    predicted = [fitted.predict_proba(X) for _, fitted, _ in stages]
+    assert whole_ways == []
+    monkeypatch.undo()
+    for ours, whole in zip(predicted, wholes, strict=True):
+        assert ours.tobytes() == whole.predict_proba(X).tobytes()
+
+
+def test_rows_that_a_scorer_changes_or_makes_are_predicted_as_they_are(two_stages):
+    stages, X, wholes = two_stages
+    for (_, fitted, _), whole in zip(stages, wholes, strict=True):
+        for column in range(X.shape[1]):
+            shuffled = X[::-1].copy()
+            shuffled[:, column] = 3
+            assert fitted.predict_proba(shuffled).tobytes() == whole.predict_proba(shuffled).tobytes()
+            X[:, column] = X[::-1, column]
+            assert fitted.predict_proba(X).tobytes() == whole.predict_proba(X).tobytes()
+        frame = pd.DataFrame(X)
+        assert fitted.predict_proba(frame).tobytes() == whole.predict_proba(frame).tobytes()
+        margin = np.ones((60, 3), np.float32)
+        ours, theirs = (each.predict_proba(X, base_margin=margin) for each in (fitted, whole))
+        assert ours.tobytes() == theirs.tobytes()
+
+
+@pytest.mark.parametrize("copied", [lambda fitted: pickle.loads(pickle.dumps(fitted)), copy.deepcopy])
+def test_a_copy_that_a_scorer_makes_stays_at_its_stage(two_stages, copied):
+    stages, X, (first, _) = two_stages
+    _, fitted, _ = next(stages)
+    fitted.predict_proba(X)
+    copy_of_first = copied(fitted)
+    assert copy_of_first.predict_proba(X).tobytes() == first.predict_proba(X).tobytes()
+    _, fitted, _ = next(stages)
+    fitted.predict_proba(X)
+    assert copy_of_first.predict_proba(X).tobytes() == first.predict_proba(X).tobytes()
+    stages.close()
+    assert "inplace_predict" not in vars(fitted.get_booster())
 
 
 def test_a_failed_training_leaves_no_callback():

@@ -1,10 +1,14 @@
-"""From counts and numbered keys to entries, a line a row of the matrix: its columns and their values."""
+"""From counts and numbered keys to entries, as blocks of whole rows of the matrix: their columns and values.
+
+A block is one line of the frame, its arrays are bytes: what Spark only carries it need not take apart, and millions of
+single numbers would cost it more than all that is computed here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import partial
-from typing import NamedTuple, Protocol
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -13,13 +17,18 @@ from scipy.sparse import csr_matrix
 
 from sparksweep.python_tasks import python_task
 
-__all__ = ["SCHEMA", "Membership", "row_entries"]
+__all__ = ["SCHEMA", "TYPES", "Membership", "row_entries"]
 
-SCHEMA = "row int, size int, columns array<int>, values array<float>"
-"""Of a frame of entries; ``size`` is how many they are."""
+TYPES = {"rows": "<i4", "sizes": "<i4", "columns": "<i4", "values": "<f4"}
+"""Of the arrays in a block: rows, how many entries each has, and of these, row by row, the columns and values."""
+
+SCHEMA = ", ".join(f"{name} binary" for name in TYPES)
+"""Of a frame of blocks."""
 
 # Rows that are made at a time; each may have thousands of entries.
 _WINDOW = 512
+# Entries of a block, unless one row has more. Parquet's writer looks at its memory once in a hundred lines.
+_BLOCK = 8192
 
 
 class Membership(NamedTuple):
@@ -59,7 +68,7 @@ def row_entries(sent: SentMembership, batches: Iterable[pa.RecordBatch]) -> Iter
     Yields
     ------
     RecordBatch
-        ``row`` int32, ``size`` int32, ``columns`` list of int32, ascending, ``values`` list of float32; rows ascending.
+        Blocks, their arrays of the `TYPES`; rows ascend from block to block, and columns in each row.
     """
     membership = sent.value
     parts = [batch for batch in batches if batch.num_rows]
@@ -70,18 +79,32 @@ def row_entries(sent: SentMembership, batches: Iterable[pa.RecordBatch]) -> Iter
     # Built from triples, which adds up what a row has of the same thing.
     counts = csr_matrix((n, (places, codes)), shape=(len(rows), membership.columns.shape[0]), dtype=np.int64)
     for start in range(0, len(rows), _WINDOW):
-        yield _entries(rows[start : start + _WINDOW], counts[start : start + _WINDOW], membership)
+        yield _blocks(*_entries(rows[start : start + _WINDOW], counts[start : start + _WINDOW], membership))
 
 
-def _entries(rows: NDArray[np.int32], counts: csr_matrix, membership: Membership) -> pa.RecordBatch:
+def _entries(rows: NDArray[np.int32], counts: csr_matrix, membership: Membership) -> tuple[NDArray[Any], ...]:
     summed = counts @ membership.columns
     summed.sort_indices()
     sizes = np.diff(summed.indptr).astype(np.int32)
     # Whole numbers are added up and there is one division, so that no order of adding up can show in the result.
     totals = np.repeat(np.asarray(counts.sum(axis=1)).ravel(), sizes)
     values = np.where(membership.is_share[summed.indices], summed.data / totals, 1.0).astype(np.float32)
-    as_lists = partial(pa.ListArray.from_arrays, pa.array(summed.indptr.astype(np.int32)))
-    lists = [as_lists(pa.array(summed.indices.astype(np.int32))), as_lists(pa.array(values))]
-    return pa.RecordBatch.from_arrays(
-        [pa.array(rows), pa.array(sizes), *lists], names=["row", "size", "columns", "values"]
+    return rows, sizes, summed.indices, values
+
+
+def _blocks(rows: NDArray[Any], sizes: NDArray[Any], columns: NDArray[Any], values: NDArray[Any]) -> pa.RecordBatch:
+    ends = np.cumsum(sizes, dtype=np.int64)
+    cuts = [0, *(np.flatnonzero(np.diff(ends // _BLOCK)) + 1).tolist(), len(rows)]
+    entry_cuts = [0, *(int(ends[cut - 1]) for cut in cuts[1:])]
+    arrays = {
+        "rows": (rows, cuts),
+        "sizes": (sizes, cuts),
+        "columns": (columns, entry_cuts),
+        "values": (values, entry_cuts),
+    }
+    return pa.RecordBatch.from_pydict(
+        {
+            name: [array[start:stop].astype(TYPES[name], copy=False).tobytes() for start, stop in pairwise(places)]
+            for name, (array, places) in arrays.items()
+        }
     )

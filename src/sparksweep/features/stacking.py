@@ -1,7 +1,7 @@
 """Feature sets side by side, as one sparse matrix for each part of the rows.
 
-Spark leaves the entries of every set as Parquet parts, a line a row; the driver puts them where they belong in the
-matrices' arrays. It never holds more than those and a batch of lines.
+Spark leaves the entries of every set as Parquet parts, a line a block of rows; the driver puts them where they belong
+in the matrices' arrays. It never holds more than those and a batch of blocks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pyspark.sql import DataFrame
 from scipy.sparse import csr_matrix
 
 from sparksweep.features.counting import broadcast
-from sparksweep.features.entries import SCHEMA, Membership, row_entries
+from sparksweep.features.entries import SCHEMA, TYPES, Membership, row_entries
 from sparksweep.features.sets import Encoding, FeatureSet
 from sparksweep.features.vocabulary import Vocabulary, build_vocabulary, column_of_things, columns_table
 from sparksweep.ingest.writing import write_parquet
@@ -31,8 +31,8 @@ from sparksweep.storage import Store
 
 __all__ = ["Stack", "stack"]
 
-# Lines that are read from one file at a time; each may have thousands of entries.
-_BATCH = 4096
+# Blocks that are read from one file at a time.
+_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _scratch(store: Store, path: str) -> Iterator[None]:
 def _matrices(files: Sequence[Path], sizes: Mapping[str, int], n_columns: int) -> dict[str, csr_matrix]:
     starts = np.cumsum([0, *sizes.values()])
     builders = [CsrBuilder(part, n_columns) for part in np.split(_row_sizes(files, int(starts[-1])), starts[1:-1])]
-    for rows, sizes_of_rows, columns, values in _read(files):
+    for rows, sizes_of_rows, columns, values in _read(files, list(TYPES)):
         cuts = np.searchsorted(rows, starts)
         entry_cuts = np.concatenate([[0], np.cumsum(sizes_of_rows)])[cuts]
         for builder, start, lines, places in zip(builders, starts, _slices(cuts), _slices(entry_cuts), strict=False):
@@ -138,22 +138,18 @@ def _slices(cuts: NDArray[np.int64]) -> list[slice]:
 
 
 def _row_sizes(files: Sequence[Path], n_rows: int) -> NDArray[np.int64]:
-    sizes = np.zeros(n_rows, dtype=np.int64)
-    for file in files:
-        table = pq.read_table(file, columns=["row", "size"])
-        np.add.at(sizes, table["row"].to_numpy(), table["size"].to_numpy())
-    return sizes
+    total = np.zeros(n_rows, dtype=np.int64)
+    for rows, sizes in _read(files, ["rows", "sizes"]):
+        total[rows] += sizes  # in a block each row is there once
+    return total
 
 
-def _read(files: Sequence[Path]) -> Iterator[tuple[NDArray[Any], ...]]:
-    """Yield rows, ascending, their sizes, columns and values, a batch at a time."""
+def _read(files: Sequence[Path], names: Sequence[str]) -> Iterator[list[NDArray[Any]]]:
+    """Yield some arrays of each block."""
     for file in files:
         with pq.ParquetFile(file) as opened:
-            for batch in opened.iter_batches(_BATCH):
-                rows = batch["row"].to_numpy()
-                # Spark may put one frame's lines after another's into one file.
-                starts = [0, *(np.flatnonzero(np.diff(rows) <= 0) + 1).tolist(), len(rows)]
-                for start, stop in itertools.pairwise(starts):
-                    part = batch.slice(start, stop - start)
-                    lists = [part[name].flatten().to_numpy() for name in ("columns", "values")]
-                    yield (part["row"].to_numpy(), part["size"].to_numpy(), *lists)
+            for batch in opened.iter_batches(_BATCH, columns=list(names)):
+                for block in zip(*(batch[name] for name in names), strict=True):
+                    yield [
+                        np.frombuffer(array.as_buffer(), TYPES[name]) for array, name in zip(block, names, strict=True)
+                    ]

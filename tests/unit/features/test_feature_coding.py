@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from sparksweep.features import coding
+from sparksweep.features import coding, entries
 from sparksweep.features.coding import bundle_codes, count_bundles, count_things
 from sparksweep.features.entries import Membership, row_entries
 
@@ -85,17 +85,31 @@ def test_counts_are_those_of_plain_python_however_they_are_gathered(batches, gat
     assert direct == bundled == Counter(line for lines in batches for line in lines)
 
 
-def test_entries_of_rows():
+def decoded(block):
+    """Return what a block of entries says, a line a row: row, size, columns, values."""
+    rows, sizes, columns, values = (
+        np.frombuffer(array, kind).tolist() for array, kind in zip(block, entries.TYPES.values(), strict=True)
+    )
+    ends = np.cumsum(sizes).tolist()
+    return [
+        (row, size, columns[end - size : end], values[end - size : end])
+        for row, size, end in zip(rows, sizes, ends, strict=True)
+    ]
+
+
+def test_entries_of_rows(monkeypatch):
     # Thing 0 is for columns 1 (a share) and 3, thing 1 for column 1 too, thing 2 for none.
     columns = csr_matrix(np.array([[0, 1, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0]]))
     membership = sent(Membership(columns, np.array([True, True, False, False])))
     rows, codes, n = zip((9, 0, 1), (2, 2, 5), (9, 1, 3), (9, 2, 4), (9, 0, 2), (4, 0, 1), strict=True)
     counts = batch(row=pa.array(rows, pa.int32()), code=pa.array(codes, pa.int32()), n=pa.array(n, pa.int64()))
-    assert found(row_entries(membership, [counts])) == [
-        (2, 0, [], []),
-        (4, 2, [1, 3], [1.0, 1.0]),
-        (9, 2, [1, 3], [float(np.float32(6 / 10)), 1.0]),
-    ]
+    expected = [(2, 0, [], []), (4, 2, [1, 3], [1.0, 1.0]), (9, 2, [1, 3], [float(np.float32(6 / 10)), 1.0])]
+    assert [decoded(block) for block in found(row_entries(membership, [counts]))] == [expected]
+    for size in (1, 2, 3):
+        monkeypatch.setattr(entries, "_BLOCK", size)
+        blocks = [decoded(block) for block in found(row_entries(membership, [counts]))]
+        assert len(blocks) > 1
+        assert [line for block in blocks for line in block] == expected
 
 
 def test_entries_of_an_empty_partition():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -13,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from sparksweep.cli.console import say
 
-__all__ = ["LOG_INTERVAL", "fit_progress", "progress_line"]
+__all__ = ["LOG_INTERVAL", "fit_progress"]
 
 LOG_INTERVAL = 30.0  # seconds between two lines where there is no terminal
 
@@ -38,28 +37,9 @@ def fit_progress(console: Console | None = None) -> Iterator[OnProgress]:
         task = bar.add_task("fits", total=None, note="")
 
         def update(now: Any) -> None:
-            bar.update(task, completed=now.done, total=now.total, note=", ".join(_notes(now)))
+            bar.update(task, completed=now.done, total=now.total, note=", ".join(now.notes()))
 
         yield update
-
-
-def progress_line(now: Any) -> str:
-    """Return one line: counts, best so far, pace, time to go."""
-    return ", ".join([f"{now.done} of {now.total} fits done", *_notes(now)])
-
-
-def _notes(now: Any) -> list[str]:
-    notes = [f"{now.reused} reused"] if now.reused else []
-    notes += [f"{now.failed} failed"] if now.failed else []
-    if now.best_score is not None:
-        notes.append(f"best {now.best_score:.5f} (candidate {now.best_candidate})")
-    if now.refitting:
-        return [*notes, "refit of the best on all rows"]
-    if now.rounds_per_second is not None:
-        notes.append(f"{now.rounds_per_second:.3g} rounds/s")
-    if now.seconds_left is not None and now.done < now.total:
-        notes.append(f"{timedelta(seconds=round(now.seconds_left))} left")
-    return notes
 
 
 class _LogLines:
@@ -77,4 +57,4 @@ class _LogLines:
             self._last = self._clock()
             if ended:
                 self._ended_at = now.total
-            say(progress_line(now))
+            say(str(now))

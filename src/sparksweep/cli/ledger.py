@@ -18,7 +18,7 @@ app = typer.Typer(
 )
 
 
-@app.command("list")
+@app.command("list", short_help="List what the ledger holds.")
 def list_fits(
     workspace: Workspace,
     failed: Annotated[
@@ -32,7 +32,7 @@ def list_fits(
         say(line)
 
 
-@app.command("show")
+@app.command("show", short_help="Show every attempt of a fit.")
 def show_fit(
     fit_key: Annotated[
         str,
@@ -49,7 +49,7 @@ def show_fit(
         say(line)
 
 
-@app.command("prune")
+@app.command("prune", short_help="Drop superseded and damaged records.")
 def prune(
     workspace: Workspace,
     failed: Annotated[bool, typer.Option("--failed", help="Drop the fits that are not complete too.")] = False,

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pyspark.sql import SparkSession
 
 from sparksweep.config import Experiment
+from sparksweep.errors import UsageError
 from sparksweep.pipeline.experiments import read_experiment
 from sparksweep.session import open_session
-from sparksweep.storage import Store, open_store
+from sparksweep.storage import Store, local_path, open_store
 
-__all__ = ["Job", "start_job"]
+__all__ = ["Job", "existing_workspace", "start_job"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,27 @@ def start_job(
         # Only the JVM of a session can read hdfs, wasb and abfs; its settings cannot come from what it is to read.
         open_session("sparksweep")
     settings = read_experiment(experiment, overrides)
-    if "://" in workspace and not workspace.startswith("file:"):
+    if local_path(workspace) is None:
         open_session(f"sparksweep {settings.name}", conf=settings.spark)
     return Job(settings, open_store(workspace), say, rebuild)
+
+
+def existing_workspace(uri: str) -> Store:
+    """Open a workspace to look at what is in it.
+
+    Parameters
+    ----------
+    uri : str
+        Folder or URI; for one that only the JVM of a session can read, a session is started.
+
+    Raises
+    ------
+    UsageError
+        There is no such folder.
+    """
+    if local_path(uri) is None:
+        open_session("sparksweep")
+    store = open_store(uri)
+    if not store.exists(""):
+        raise UsageError(f"no workspace {uri}: there is no such folder; give the one that a sweep was told")
+    return store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
@@ -9,9 +10,9 @@ from typing import Any
 
 from sparksweep.errors import UsageError
 from sparksweep.pipeline.columns import aligned_lines
+from sparksweep.pipeline.job import existing_workspace
 from sparksweep.search.ledger import Holder, Ledger, LedgerContents, open_ledger
-from sparksweep.session import open_session
-from sparksweep.storage import Store, local_path, open_store
+from sparksweep.storage import Store
 
 __all__ = ["LEDGER", "fit_lines", "incomplete_lines", "ledger_lines", "prune_lines", "workspace_ledger"]
 
@@ -42,7 +43,8 @@ def ledger_lines(workspace: str) -> Iterator[str]:
     yield from (f"note: {note}" for note in contents.notes)
     incomplete = sum(record["status"] != "complete" for record in contents.records.values())
     if incomplete:
-        yield f"{incomplete:,} fits are not complete and will be tried again; see: sparksweep ledger list --failed"
+        see = f"sparksweep ledger list --failed --workspace {shlex.quote(workspace)}"
+        yield f"{incomplete:,} fits are not complete and will be tried again; see: {see}"
 
 
 def incomplete_lines(workspace: str) -> Iterator[str]:
@@ -134,10 +136,7 @@ def prune_lines(
 
 
 def _open(workspace: str) -> Ledger:
-    """Return the ledger of a workspace by its path or URI; only the JVM of a session can read hdfs, wasb and abfs."""
-    if local_path(workspace) is None:
-        open_session("sparksweep ledger")
-    return workspace_ledger(open_store(workspace))
+    return workspace_ledger(existing_workspace(workspace))
 
 
 def _size(ledger: Ledger, contents: LedgerContents) -> str:

@@ -8,7 +8,7 @@ from sparksweep.errors import UsageError
 from sparksweep.matrix import Matrix
 from sparksweep.pipeline.job import Job
 from sparksweep.pipeline.matrices import ensure_matrices, has_part, open_part
-from sparksweep.pipeline.runs import find_run, newest_run
+from sparksweep.pipeline.runs import find_run, newest_run, newest_run_of_matrix
 from sparksweep.pipeline.sweep import OnProgress, run_sweep, sweep_key
 from sparksweep.predict import write_predictions
 from sparksweep.runs import Run
@@ -70,6 +70,9 @@ def _run(job: Job, run_id: str | None, train: Matrix, on_progress: OnProgress) -
     if run_id is not None:
         return find_run(job.store, run_id)
     found = newest_run(job.store, sweep_key(job.experiment.search, train))
+    other = newest_run_of_matrix(job.store, train.manifest.digest)
+    if other is not None and (found is None or other.run_id > found.run_id):
+        job.say(f"predict: run {other.run_id} is newer, but of other settings; to use it: --run {other.run_id}")
     if found is not None:
         return found
     job.say("predict: no complete run of this sweep yet, so it is swept first")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sparksweep.errors import UsageError
+from sparksweep.pipeline.job import existing_workspace
 from sparksweep.pipeline.runs import find_run
 from sparksweep.report import render_report
 from sparksweep.runs import Run
-from sparksweep.storage import open_store
 
 __all__ = ["report_page", "write_report"]
 
@@ -29,7 +29,7 @@ def write_report(workspace: str, run_id: str) -> str:
     UsageError
         There is no such run, or it has no results.
     """
-    run = find_run(open_store(workspace), run_id)
+    run = find_run(existing_workspace(workspace), run_id)
     if run.status != "complete":
         raise UsageError(f"run {run_id} is {run.status}: only a complete run has results to report")
     run.store.write_bytes(f"{run.folder}/report.html".lstrip("/"), report_page(run).encode("utf-8"))

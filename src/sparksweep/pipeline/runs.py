@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from sparksweep.config.loading import nearest
 from sparksweep.errors import UsageError
 from sparksweep.runs import Run, list_runs
 from sparksweep.storage import Store
 
-__all__ = ["find_run", "newest_run", "unfinished_run"]
+__all__ = ["find_run", "newest_run", "newest_run_of_matrix", "unfinished_run"]
 
 
 def find_run(store: Store, run_id: str) -> Run:
@@ -20,7 +24,11 @@ def find_run(store: Store, run_id: str) -> Run:
     """
     runs = {run.run_id: run for run in list_runs(store)}
     if run_id not in runs:
-        known = f"{nearest(run_id, runs)}; see: sparksweep runs list" if runs else "; it holds no runs yet"
+        known = (
+            f"{nearest(run_id, runs)}; see: sparksweep runs list --workspace {shlex.quote(store.root)}"
+            if runs
+            else "; it holds no runs yet"
+        )
         raise UsageError(f"no run {run_id!r} in {store.root}{known}")
     return runs[run_id]
 
@@ -33,7 +41,16 @@ def unfinished_run(store: Store, sweep_key: str) -> Run | None:
 
 def newest_run(store: Store, sweep_key: str) -> Run | None:
     """Return the last complete run of a sweep that kept a model, None without one."""
+    return _newest(store, lambda facts: facts.get("sweep_key") == sweep_key)
+
+
+def newest_run_of_matrix(store: Store, digest: str) -> Run | None:
+    """Return the last complete run on a matrix that kept a model, whatever it searched."""
+    return _newest(store, lambda facts: facts.get("matrix", {}).get("digest") == digest)
+
+
+def _newest(store: Store, wanted: Callable[[Mapping[str, Any]], bool]) -> Run | None:
     for run in reversed(list_runs(store)):
-        if run.status == "complete" and run.facts.get("sweep_key") == sweep_key and run.has("model"):
+        if run.status == "complete" and wanted(run.facts) and run.has("model"):
             return run
     return None

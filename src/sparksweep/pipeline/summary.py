@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from sparksweep.pipeline.columns import aligned_lines
+from sparksweep.pipeline.job import existing_workspace
 from sparksweep.pipeline.runs import find_run
 from sparksweep.runs import Run, list_runs
-from sparksweep.storage import open_store
 
 __all__ = ["run_lines", "run_list_lines", "summary_lines"]
 
@@ -51,7 +51,7 @@ def run_lines(workspace: str, run_id: str) -> Iterator[str]:
     UsageError
         There is no such run.
     """
-    run = find_run(open_store(workspace), run_id)
+    run = find_run(existing_workspace(workspace), run_id)
     yield f"run {run.run_id}: {run.status}"
     for name in ("experiment", "started", "seconds", "reason"):
         if run.facts.get(name) is not None:
@@ -61,7 +61,7 @@ def run_lines(workspace: str, run_id: str) -> Iterator[str]:
 
 def run_list_lines(workspace: str) -> Iterator[str]:
     """Yield a heading and a line a run, oldest first."""
-    runs = list_runs(open_store(workspace))
+    runs = list_runs(existing_workspace(workspace))
     if not runs:
         yield f"no runs in {workspace}"
         return
@@ -69,8 +69,16 @@ def run_list_lines(workspace: str) -> Iterator[str]:
     for run in runs:
         score = "" if run.best_score is None else f"{run.best_score:.5f}"
         experiment = str(run.facts.get("experiment", ""))
-        rows.append([run.run_id, run.status, experiment, str(run.n_fits), str(run.n_failed), score])
+        rows.append([run.run_id, run.status, experiment, *_fits(run), score])
     yield from aligned_lines(rows)
+
+
+def _fits(run: Run) -> tuple[str, str]:
+    """Return how many fits a run has and how many of them failed; of one that did not end, what it told last."""
+    if run.n_fits:
+        return str(run.n_fits), str(run.n_failed)
+    told = run.progress
+    return (f"{told.get('done', 0)}/{told['total']}", str(told.get("failed", 0))) if "total" in told else ("", "")
 
 
 def _scorer(run: Run) -> str:

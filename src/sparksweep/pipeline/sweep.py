@@ -63,7 +63,7 @@ def run_sweep(job: Job, on_progress: OnProgress) -> Run:
         folder = _folder(job, key, _facts(job.experiment, matrix, classes))
         search = build_search(settings, matrix, ledger)
         events = EventLog(folder)
-        search.on_progress = _all_of(_SayReused(job), on_progress, events)
+        search.on_progress = _all_of(_SayFits(job), on_progress, events)
         try:
             folder.set_spark_settings(spark_settings(spark))
             _fit(search, matrix, y)
@@ -116,17 +116,19 @@ def _all_of(*listeners: OnProgress) -> OnProgress:
     return tell
 
 
-class _SayReused:
-    """Says once how many fits need no training."""
+class _SayFits:
+    """Says once how many fits there are, and how many of them need no training."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._said = False
 
     def __call__(self, now: ProgressSnapshot) -> None:
-        if now.reused and not self._said:
+        if not self._said:
             self._said = True
-            self._job.say(f"sweep: {now.reused} of {now.total} fits reused")
+            self._job.say(
+                f"sweep: {now.reused} of {now.total} fits reused" if now.reused else f"sweep: {now.total} fits"
+            )
 
 
 def build_search(

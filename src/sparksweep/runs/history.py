@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sparksweep.errors import DataError, StorageError, UsageError
+from sparksweep.runs.events import EVENTS
 from sparksweep.runs.folder import RECORD, RUNS
 from sparksweep.runs.models import load_model
 from sparksweep.storage import Store, open_store
@@ -69,6 +70,18 @@ class Run:
     def n_fits(self) -> int:
         """Candidates times splits."""
         return int(self.facts.get("n_fits") or 0)
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """What ``events.jsonl`` told last (``total``, ``done``, ``reused``, ``failed``, ...), empty without one."""
+        path = self.path(EVENTS)
+        if not self.store.exists(path):
+            return {}
+        try:
+            last = json.loads(self.store.read_bytes(path).splitlines()[-1])
+        except (ValueError, IndexError):
+            return {}
+        return last if isinstance(last, dict) else {}
 
     @property
     def n_failed(self) -> int:

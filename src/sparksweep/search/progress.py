@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sparksweep.search.fits import COMPLETE, Fit
@@ -45,6 +46,23 @@ class ProgressSnapshot:
     seconds_left: float | None
     rounds_per_second: float | None
     refitting: bool = False
+
+    def __str__(self) -> str:
+        return ", ".join([f"{self.done} of {self.total} fits done", *self.notes()])
+
+    def notes(self) -> list[str]:
+        """Return all but the count of fits done, in words: reused, failed, the best so far, pace, time to go."""
+        notes = [f"{self.reused} reused"] if self.reused else []
+        notes += [f"{self.failed} failed"] if self.failed else []
+        if self.best_score is not None:
+            notes.append(f"best {self.best_score:.5f} (candidate {self.best_candidate})")
+        if self.refitting:
+            return [*notes, "refit of the best on all rows"]
+        if self.rounds_per_second is not None:
+            notes.append(f"{self.rounds_per_second:.3g} rounds/s")
+        if self.seconds_left is not None and self.done < self.total:
+            notes.append(f"{timedelta(seconds=round(self.seconds_left))} left")
+        return notes
 
 
 OnProgress = Callable[[ProgressSnapshot], None]

@@ -15,6 +15,7 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1, in fit\n
 
 @pytest.fixture
 def workspace(tmp_path):
+    (tmp_path / "ws").mkdir()
     return tmp_path / "ws"
 
 
@@ -93,7 +94,8 @@ def test_list_is_a_line_for_each_estimator_and_matrix(say, workspace):
     assert [line.split("  ") for line in lines[1:4]] == [line.split("  ") for line in LISTED]
     assert lines[4:] == [
         "note: segment x.jsonl ends in a torn line, dropped",
-        "1 fits are not complete and will be tried again; see: sparksweep ledger list --failed",
+        "1 fits are not complete and will be tried again; see: sparksweep ledger list --failed "
+        f"--workspace {workspace}",
     ]
 
 

@@ -199,3 +199,14 @@ def test_a_process_note_that_is_no_note(store):
     folder = RunFolder.create(store, KEY)
     rewrite(folder, process={"host": socket.gethostname()})
     assert load_run(folder.uri).status == "interrupted"
+
+
+def test_what_a_run_told_last_of_its_progress(store):
+    folder = RunFolder.create(store, KEY)
+    run = load_run(folder.uri)
+    assert run.progress == {}
+    folder.write_text("events.jsonl", '{"total": 9, "done": 2}\n{"total": 9, "done": 5}\n')
+    assert run.progress == {"total": 9, "done": 5}
+    for damaged in ("", "\n", '{"total": 9}\n{"tot', "3\n"):
+        folder.write_text("events.jsonl", damaged)
+        assert run.progress == {}

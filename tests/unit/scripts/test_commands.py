@@ -86,10 +86,22 @@ def test_run_knows_the_demo_by_its_path_too(ready):
     assert ready.calls()[1] == "sparksweep sweep conf/experiments/demo.yaml --workspace demo/workspace --predict"
 
 
-def test_run_leaves_an_unknown_name_to_the_command(ready):
-    ready.set("sparksweep-sweep.ends", 2)
-    assert ready.run("scripts/run", "singel_vm").returncode == 2
-    assert ready.calls() == ["sparksweep sweep singel_vm --workspace work/singel_vm --predict"]
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["singel_vm"], "no experiment singel_vm: neither a file nor one of demo distributed_sweep "),
+        (["--sets", "search.cv=2"], "unknown argument --sets"),
+        (["demo", "single_vm"], "unknown argument single_vm"),
+        (["--set"], "--set needs KEY=VALUE, not ''"),
+        (["--set", "search.cv"], "--set needs KEY=VALUE, not 'search.cv'"),
+    ],
+)
+def test_run_refuses_wrong_arguments_before_it_installs(stage, arguments, line):
+    ended = stage.run("scripts/run", *arguments)
+    assert ended.returncode == 2
+    assert ended.stdout.startswith(f"sparksweep: {line}")
+    assert ended.stdout.endswith("; see scripts/run --help\n")
+    assert not (stage.project / ".venv").exists()
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from sparksweep.search.fits import Fit
-from sparksweep.search.progress import Progress
+from sparksweep.search.progress import Progress, ProgressSnapshot
 
 
 def arrived(candidate_id, split_id, score, status="complete"):
@@ -60,3 +61,25 @@ def test_reused_fits_count_as_done_and_cost_nothing():
     assert (told[-1].done, told[-1].reused, told[-1].seconds_left, told[-1].best_score) == (1, 1, None, 0.5)
     progress.refitting()
     assert told[-1].refitting
+
+
+def test_a_snapshot_is_a_line_for_people():
+    now = ProgressSnapshot(
+        total=12,
+        done=5,
+        reused=2,
+        failed=1,
+        best_score=-2.4,
+        best_candidate=3,
+        seconds=9.0,
+        seconds_left=61.2,
+        rounds_per_second=123.4,
+    )
+    assert str(now) == (
+        "5 of 12 fits done, 2 reused, 1 failed, best -2.40000 (candidate 3), 123 rounds/s, 0:01:01 left"
+    )
+    assert str(replace(now, done=12, refitting=True)).endswith(
+        "best -2.40000 (candidate 3), refit of the best on all rows"
+    )
+    bare = replace(now, reused=0, failed=0, best_score=None, seconds_left=None, rounds_per_second=None)
+    assert str(bare) == "5 of 12 fits done"

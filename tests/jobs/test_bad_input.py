@@ -69,7 +69,7 @@ def test_missing_zips_are_named_together(ingest, source, nothing_left):
 
 def test_no_such_folder(ingest, source, nothing_left):
     shutil.rmtree(source.folder)
-    assert ingest().failed(1) == (
+    assert ingest().failed(2) == (
         f"{source.folder}: no such folder; data.source must name the folder that holds the zip files"
     )
     nothing_left()

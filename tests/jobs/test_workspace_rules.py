@@ -74,14 +74,41 @@ def test_another_source_is_refused(command, copied, source):
     assert len(runs_of(copied.workspace)) == 1
 
 
-def test_a_changed_source_is_refused(command, source, write_experiment, tmp_path):
-    experiment = write_experiment(tmp_path / "mine.yaml", source.folder)
-    command("ingest", experiment, "--workspace", tmp_path / "workspace").done()
+def test_of_a_changed_source_what_depends_on_it_is_made_again(command, source, write_experiment, quick, tmp_path):
+    experiment, workspace = write_experiment(tmp_path / "mine.yaml", source.folder), tmp_path / "workspace"
+    features = ("--set", "features.sets=[weekday]")
+    command("features", experiment, "--workspace", workspace, *features).done()
+    tables, matrix = contents(workspace / "tables"), contents(workspace / "matrix")
+    phones = {name: data for name, data in tables.items() if name.startswith("phone")}
+    source.spoil("app_events", "\n1,", "\n2,")
+    out = command("features", experiment, "--workspace", workspace, *features).done()
+    assert f"ingest: app_events changed in {source.folder} -> {workspace / 'tables'}\n" in out
+    assert "features: " not in out
+    assert contents(workspace / "matrix") == matrix, "which is made of events alone"
+    after = contents(workspace / "tables")
+    assert {name: data for name, data in after.items() if name.startswith("phone")} == phones
+    assert after["ingest.json"] != tables["ingest.json"]
     source.spoil("events", "2016-05-02", "2016-05-03")
-    assert command("ingest", experiment, "--workspace", tmp_path / "workspace").failed(2) == (
-        f"data.source: the workspace {tmp_path / 'workspace'} was made of {source.folder}, whose files "
-        "have changed since; use another --workspace, or --rebuild to make it anew"
-    )
+    out = command("features", experiment, "--workspace", workspace, *features).done()
+    assert f"ingest: events changed in {source.folder} -> " in out
+    assert "features: matrix/four_sets is made anew: changed tables events\n" in out
+    assert contents(workspace / "matrix") != matrix
+    assert "anew" not in command("features", experiment, "--workspace", workspace, *features).done()
+
+
+def test_strict_ingest(command, source, write_experiment, tmp_path):
+    experiment, workspace = write_experiment(tmp_path / "mine.yaml", source.folder), tmp_path / "workspace"
+    ended = command("ingest", experiment, "--workspace", workspace, "--strict")
+    assert ended.code == 1
+    warnings = [line for line in ended.err.splitlines() if line.startswith("sparksweep: error: ")]
+    assert warnings
+    assert not (workspace / "tables" / "ingest.json").exists()
+    out = command("ingest", experiment, "--workspace", workspace).done()
+    told = [line.removeprefix("warning: ") for line in out.splitlines() if line.startswith("warning: ")]
+    assert [f"sparksweep: error: {line}" for line in told] == warnings
+    again = command("ingest", experiment, "--workspace", workspace, "--strict")
+    assert again.code == 1
+    assert [line for line in again.err.splitlines() if line.startswith("sparksweep: error: ")] == warnings
 
 
 def test_a_source_as_a_uri_is_the_same_source(command, copied):
@@ -116,7 +143,8 @@ def test_other_feature_sets_rebuild_the_matrix_only(command, copied):
     tables = contents(copied.workspace / "tables")
     changed = ("--set", "features.sets=[weekday, hour]", "--set", "features.encoding=indicator")
     out = command("features", copied.experiment, "--workspace", copied.workspace, *changed).done()
-    assert "features: matrix/four_sets was made of other tables or settings, so it is made anew\n" in out
+    assert "features: matrix/four_sets is made anew: sets was [" in out
+    assert "], is ['weekday', 'hour']; encoding was fraction, is indicator\n" in out
     assert contents(copied.workspace / "tables") == tables
     matrix = open_matrix(copied.workspace / "matrix/four_sets/train", verify=True)
     assert matrix.X.shape[1] == 7 + 24
@@ -150,6 +178,7 @@ def test_predict_uses_the_newest_run_of_the_sweep_or_the_one_named(command, copi
     assert not (first / "submission.csv").exists()
     out = command("predict", copied.experiment, "--workspace", copied.workspace).done()
     assert f"with the model of run {first.name}\n" in out
+    assert f"predict: run {second.name} is newer, but of other settings; to use it: --run {second.name}\n" in out
     assert (first / "submission.csv").is_file()
     kept = (second / "submission.csv").read_bytes()
     (second / "submission.csv").unlink()
@@ -171,6 +200,15 @@ def test_runs_list_and_show(command, finished):
 
 def test_runs_of_an_empty_workspace(command, tmp_path):
     assert command("runs", "list", "--workspace", tmp_path).done() == f"no runs in {tmp_path}\n"
+
+
+@pytest.mark.parametrize("looks", [("runs", "list"), ("ledger", "list"), ("runs", "show", "x"), ("report", "x")])
+def test_a_workspace_that_is_not_there_is_said_and_not_made(command, tmp_path, looks):
+    absent = tmp_path / "absent"
+    assert (
+        command(*looks, "--workspace", absent).failed(2).startswith(f"no workspace {absent}: there is no such folder; ")
+    )
+    assert not absent.exists()
 
 
 def test_report_again(command, copied):
@@ -331,6 +369,18 @@ def test_another_file_is_refused(command, sweep_file, iris, tmp_path):
     assert str(tmp_path / "other.npz") in line
     assert line.endswith("use another --workspace, or --rebuild to make it anew")
     assert "import: 60 rows" in command("sweep", *arguments, *changed, "--rebuild").done()
+
+
+def test_a_changed_file_is_imported_again(command, sweep_file, iris, tmp_path):
+    X, y = iris
+    np.savez(tmp_path / "iris.npz", X=X, y=y)
+    sweep_file(tmp_path / "iris.npz", "npz")
+    np.savez(tmp_path / "iris.npz", X=X[:60], y=y[:60])
+    out = command("sweep", tmp_path / "mine.yaml", "--workspace", tmp_path / "workspace").done()
+    assert re.search(r"^import: matrix/imported is made anew: (size, )?modified changed$", out, re.MULTILINE)
+    assert "import: 60 rows" in out
+    (tmp_path / "iris.npz").unlink()
+    assert "import: " not in command("sweep", tmp_path / "mine.yaml", "--workspace", tmp_path / "workspace").done()
 
 
 # ---- How it is split, scored and refitted

@@ -29,14 +29,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("generate")(generate.generate)
-app.command("ingest")(ingest.ingest)
-app.command("features")(features.features)
-app.command("sweep")(sweep.sweep)
-app.command("predict")(predict.predict)
-app.command("report")(report.report)
-app.add_typer(runs.app, name="runs")
-app.add_typer(ledger.app, name="ledger")
+app.command("generate", short_help="Write generated data shaped like TalkingData's.")(generate.generate)
+app.command("ingest", short_help="Read raw zips into typed Parquet tables.")(ingest.ingest)
+app.command("features", short_help="Build the train and the test matrix.")(features.features)
+app.command("sweep", short_help="Score every candidate, refit the best.")(sweep.sweep)
+app.command("predict", short_help="Predict the test rows with a refitted model.")(predict.predict)
+app.command("report", short_help="Write a run's page again from its results.")(report.report)
+app.add_typer(runs.app, name="runs", short_help="List and show what was run.")
+app.add_typer(ledger.app, name="ledger", short_help="List, show and prune the fits that are kept.")
 
 
 def _show_version(wanted: bool) -> None:
@@ -78,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say_error(problem)
         return error.exit_code
     except SparksweepError as error:
-        say_error(str(error))
+        for line in str(error).splitlines():
+            say_error(line)
         return error.exit_code
     except KeyboardInterrupt:
         say_error(STOPPED)

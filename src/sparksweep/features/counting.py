@@ -109,7 +109,9 @@ def counted(things_df: DataFrame, by: str, known: range | None = None) -> Iterat
 
 
 @contextmanager
-def counted_by_owner(things_df: DataFrame, by: str, owners_df: DataFrame, owner: str) -> Iterator[Counts]:
+def counted_by_owner(
+    things_df: DataFrame, by: str, owners_df: DataFrame, owner: str, known: pa.Array | None = None
+) -> Iterator[Counts]:
     """Count the things of a log that does not name the row itself, but something that belongs to a row.
 
     Such a log is mostly written owner by owner. So the things of one owner that stand together travel as one line: a
@@ -125,6 +127,8 @@ def counted_by_owner(things_df: DataFrame, by: str, owners_df: DataFrame, owner:
         `owner`, each at most once, and ``row`` int.
     owner : str
         Name of the column.
+    known : pyarrow.Array, optional
+        All values of `by`, and maybe others, where they are known: they need not be looked for.
 
     Raises
     ------
@@ -133,7 +137,7 @@ def counted_by_owner(things_df: DataFrame, by: str, owners_df: DataFrame, owner:
     """
     named_df = things_df.select(owner, by).where(F.col(owner).isNotNull() & F.col(by).isNotNull())
     kind = _countable(named_df, by)
-    things = _distinct(named_df, by)
+    things = _distinct(named_df, by) if known is None else _sorted(known.cast(to_arrow_type(kind)))
     with broadcast(named_df.sparkSession, things) as sent:
         owner_type = named_df.schema[owner].dataType.simpleString()
         bundle_schema = f"`{owner}` {owner_type}, codes array<int>"
@@ -183,6 +187,10 @@ def _countable(named_df: DataFrame, by: str) -> T.DataType:
 def _distinct(named_df: DataFrame, by: str) -> pa.Array:
     """Return the distinct values of a column, sorted."""
     values = pa.array(named_df.select(by).distinct().toPandas()[by], to_arrow_type(named_df.schema[by].dataType))
+    return _sorted(values)
+
+
+def _sorted(values: pa.Array) -> pa.Array:
     return values.take(pc.sort_indices(values))
 
 

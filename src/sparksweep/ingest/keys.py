@@ -13,13 +13,14 @@ from operator import and_
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sparksweep.ingest.schema import LINE
 
-__all__ = ["KeyRun", "RepeatedKeys", "find_common_key", "find_repeated_keys"]
+__all__ = ["KeyRun", "RepeatedKeys", "describe_key", "find_common_key", "find_repeated_keys", "rows_of_repeated_keys"]
 
 Integers = npt.NDArray[np.int64]
 # An odd constant whose multiples lie evenly spread over 64 bits (2**64 / golden ratio), as int64.
@@ -109,6 +110,8 @@ class RepeatedKeys:
     ----------
     n_keys : int
         Number of keys that occur more than once.
+    n_rows : int
+        Rows that have one of them.
     first : dict of str to object
         The one that occurs first in the file.
     lines : tuple of int
@@ -116,6 +119,7 @@ class RepeatedKeys:
     """
 
     n_keys: int
+    n_rows: int
     first: dict[str, object]
     lines: tuple[int, ...]
 
@@ -132,13 +136,21 @@ def describe_key(key: dict[str, object]) -> str:
 def find_repeated_keys(table_df: DataFrame, key: Sequence[str]) -> RepeatedKeys | None:
     """Return the keys that stand on several lines of a table, None when there are none."""
     repeated_df = table_df.groupBy(*key).agg(F.count("*").alias("n_rows"), F.min(LINE).alias(LINE)).where("n_rows > 1")
-    summary = repeated_df.agg(F.count("*").alias("n_keys"), F.min(F.struct(LINE, *key)).alias("first")).first()
+    sums = (F.count("*").alias("n_keys"), F.sum("n_rows").alias("n_rows"), F.min(F.struct(LINE, *key)).alias("first"))
+    summary = repeated_df.agg(*sums).first()
     if summary is None or summary["n_keys"] == 0:
         return None
     first = {name: summary["first"][name] for name in key}
     same_key = reduce(and_, (F.col(name).eqNullSafe(F.lit(value)) for name, value in first.items()))
     lines_df = table_df.where(same_key).select(LINE).orderBy(LINE).limit(_LINES_SHOWN)
-    return RepeatedKeys(summary["n_keys"], first, tuple(row[LINE] for row in lines_df.collect()))
+    return RepeatedKeys(summary["n_keys"], summary["n_rows"], first, tuple(row[LINE] for row in lines_df.collect()))
+
+
+def rows_of_repeated_keys(table_df: DataFrame, key: Sequence[str], at_most: int) -> pd.DataFrame:
+    """Return the rows, of each key in the order of the file, whose key stands on several lines."""
+    keys_df = table_df.groupBy(*key).agg(F.count("*").alias("n_rows"), F.min(LINE).alias("first")).where("n_rows > 1")
+    rows_df = table_df.join(keys_df.drop("n_rows"), on=list(key), how="inner")
+    return rows_df.orderBy("first", LINE).drop("first").limit(at_most).select(*table_df.columns).toPandas()
 
 
 def find_common_key(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sparksweep.errors import StorageError
@@ -12,12 +12,13 @@ from sparksweep.storage import Store
 
 __all__ = ["IngestReport", "TableReport", "read_report", "report_path"]
 
-_FORMAT = 1
+_FORMAT = 2
+_FIRST_TIME = 8  # of the columns shown; those between the table's name and the times are numbers
 
 
 @dataclass(frozen=True)
 class TableReport:
-    """Counts of one table; ``rows_read = rows + duplicates_dropped + rejected``.
+    """What was found in one table; ``rows_read = rows + duplicates_dropped + rejected``.
 
     Attributes
     ----------
@@ -28,9 +29,23 @@ class TableReport:
     duplicates_dropped : int
         Rows equal to an earlier one, in a table whose schema drops them.
     rejected : int
-        Rows left out because they do not fit the schema. Such a row ends the ingest, so this is 0 in a finished one.
+        Rows left out because they do not fit the schema.
     rows : int
         Rows of the table.
+    distinct_keys : int or None
+        Different keys among them; None for a table without a key.
+    orphans : dict of str to int
+        By referring column, rows whose value is in none of the tables it refers to.
+    empty : dict of str to int
+        By column, rows read that have no value; columns without such rows are left out.
+    placeholders : dict of str to int
+        By column, rows with a value that stands for none.
+    first, last : str or None
+        Earliest and latest time, ``YYYY-MM-DD hh:mm:ss`` as in the file.
+    spans : dict of str to (int, int)
+        Lowest and highest value of the first key column, and of times in microseconds.
+    keys_proved : bool
+        That no key occurs twice was seen while the file was read.
     """
 
     name: str
@@ -38,6 +53,14 @@ class TableReport:
     duplicates_dropped: int
     rejected: int
     rows: int
+    distinct_keys: int | None = None
+    orphans: dict[str, int] = field(default_factory=dict)
+    empty: dict[str, int] = field(default_factory=dict)
+    placeholders: dict[str, int] = field(default_factory=dict)
+    first: str | None = None
+    last: str | None = None
+    spans: dict[str, tuple[int, int]] = field(default_factory=dict)
+    keys_proved: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,14 +86,28 @@ class IngestReport:
 
     def lines(self) -> list[str]:
         """Return the report as text: a heading, a line a table, the warnings."""
-        width = max(len(table.name) for table in self.tables)
-        heading = f"{'table':{width}} {'rows read':>12} {'duplicates':>12} {'rejected':>10} {'rows':>12}"
-        rows = [
-            f"{table.name:{width}} {table.rows_read:>12,} {table.duplicates_dropped:>12,} "
-            f"{table.rejected:>10,} {table.rows:>12,}"
-            for table in self.tables
-        ]
-        return [heading, *rows, *(f"warning: {warning}" for warning in self.warnings)]
+        heading = (
+            "table",
+            "rows read",
+            "duplicates",
+            "rejected",
+            "rows",
+            "distinct keys",
+            "orphans",
+            "empty",
+            "from",
+            "to",
+        )
+        lines = [heading, *(_cells(table) for table in self.tables)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        texts = (
+            "  ".join(
+                cell.rjust(width) if 0 < place < _FIRST_TIME else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+            )
+            for line in lines
+        )
+        return [*(text.rstrip() for text in texts), *(f"warning: {warning}" for warning in self.warnings)]
 
     def to_json(self) -> str:
         """Return the report as JSON text."""
@@ -82,8 +119,19 @@ class IngestReport:
         content: Mapping[str, Any] = json.loads(text)
         if content["format"] != _FORMAT:
             raise ValueError(f"format {content['format']!r} of another version")
-        tables = tuple(TableReport(**table) for table in content["tables"])
+        tables = tuple(
+            TableReport(**{**table, "spans": {name: (low, high) for name, (low, high) in table["spans"].items()}})
+            for table in content["tables"]
+        )
         return cls(content["source"], dict(content["fingerprint"]), tables, tuple(content["warnings"]))
+
+
+def _cells(table: TableReport) -> tuple[str, ...]:
+    counts = (table.rows_read, table.duplicates_dropped, table.rejected, table.rows)
+    keys = "" if table.distinct_keys is None else f"{table.distinct_keys:,}"
+    orphans = f"{sum(table.orphans.values()):,}" if table.orphans else ""
+    empty = f"{sum(table.empty.values()):,}"
+    return (table.name, *(f"{count:,}" for count in counts), keys, orphans, empty, table.first or "", table.last or "")
 
 
 def report_path(folder: str) -> str:

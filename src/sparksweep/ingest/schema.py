@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow as pa
 from pyspark.sql import types as T
 
-__all__ = ["LINE", "Column", "ColumnType", "TableSchema"]
+__all__ = ["LINE", "Column", "ColumnType", "Reference", "TableSchema"]
 
 ColumnType = Literal["int8", "int32", "int64", "float64", "string", "timestamp"]
 
@@ -47,11 +47,30 @@ class Column:
         Integers never pass through floating point; a timestamp reads ``YYYY-MM-DD hh:mm:ss``.
     nullable : bool
         An empty field is a null. Without it an empty field is an error, except in text, where it is the empty text.
+    placeholders : tuple of float
+        Values that stand for none; the data check counts them.
     """
 
     name: str
     type: ColumnType
     nullable: bool = False
+    placeholders: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A column whose values should occur in other tables too, in a column of the same name.
+
+    Attributes
+    ----------
+    column : str
+        Whole numbers or text.
+    tables : tuple of str
+        A value should be in one of these.
+    """
+
+    column: str
+    tables: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,6 +91,8 @@ class TableSchema:
         Of rows that are equal in every column only the first is kept. Happens before `key` is looked at.
     apart_from : tuple of str
         Other tables, with a `key` of the same columns, in which no key of this one may occur.
+    references : tuple of Reference
+        What the data check looks up: a row whose value is nowhere is an orphan.
     """
 
     name: str
@@ -80,16 +101,28 @@ class TableSchema:
     repeated_key: Literal["error", "warn"] = "error"
     drop_duplicates: bool = False
     apart_from: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
 
     @property
     def column_names(self) -> list[str]:
         """Names in the order of the header."""
         return [column.name for column in self.columns]
 
+    def column(self, name: str) -> Column:
+        """Return the column of a name."""
+        return next(each for each in self.columns if each.name == name)
+
     @property
     def has_text(self) -> bool:
         """Whether a column is text, in which a line may end."""
         return any(column.type == "string" for column in self.columns)
+
+    @property
+    def counted_columns(self) -> list[str]:
+        """Names of the columns whose values are counted while they are read (`sparksweep.ingest.observing`)."""
+        if self.drop_duplicates:
+            return []  # which rows count is known only later
+        return [each.column for each in self.references if self.key[:1] != (each.column,)]
 
     @property
     def member(self) -> str:

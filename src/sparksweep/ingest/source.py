@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from sparksweep.errors import ArchiveError, DataError, UsageError
+from sparksweep.errors import ArchiveError, UsageError
 from sparksweep.ingest.schema import TableSchema
 from sparksweep.storage import local_path
 from sparksweep.storage.failures import os_failures
@@ -40,14 +40,14 @@ def list_source(source: str) -> list[str]:
 
     Raises
     ------
-    DataError
+    UsageError
         There is no such folder.
     StorageError
         It cannot be read.
     """
     folder = local_source(source)
     if not folder.is_dir():
-        raise DataError(f"{source}: no such folder; data.source must name the folder that holds the zip files")
+        raise UsageError(f"{source}: no such folder; data.source must name the folder that holds the zip files")
     with os_failures("read", source):
         return sorted(entry.name for entry in folder.iterdir())
 
@@ -83,8 +83,10 @@ def find_archives(source: str | Path, schemas: Sequence[TableSchema]) -> dict[st
     ------
     ArchiveError
         Archives are missing (all of them in one message), or two files claim the same table.
-    DataError, StorageError
-        The folder does not exist or cannot be read.
+    UsageError
+        There is no such folder.
+    StorageError
+        It cannot be read.
     """
     folder = str(local_source(source))
     claims = _claims(list_source(folder), schemas)

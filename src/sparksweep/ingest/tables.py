@@ -15,14 +15,18 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sparksweep.errors import DataError
 from sparksweep.ingest.archive import describe_member
-from sparksweep.ingest.keys import describe_key, find_common_key, find_repeated_keys
-from sparksweep.ingest.report import IngestReport, TableReport, report_path
+from sparksweep.ingest.checking import DataCheck, Finding
+from sparksweep.ingest.report import IngestReport, report_path
 from sparksweep.ingest.schema import LINE, TableSchema
 from sparksweep.ingest.source import find_archives, local_source
 from sparksweep.ingest.tasks import (
@@ -38,7 +42,7 @@ from sparksweep.ingest.tasks import (
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.storage import Store
 
-__all__ = ["ingest_tables", "read_tables", "source_fingerprint"]
+__all__ = ["changed_tables", "ingest_tables", "known_values", "read_tables", "source_fingerprint"]
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +53,8 @@ CANCEL_INTERVAL = 0.5
 # at once, and what part a block falls into is left to chance: both must be small beside a Java heap of 1 GB.
 PART_BYTES = 16 << 20
 BLOCK_BYTES = 2 << 20
+VALUE_COUNTS = "value_counts.parquet"
+REPEATED_KEYS = ".repeated_keys.csv"
 
 
 def source_fingerprint(source: str | Path, schemas: Sequence[TableSchema]) -> dict[str, dict[str, str | int]]:
@@ -70,8 +76,10 @@ def source_fingerprint(source: str | Path, schemas: Sequence[TableSchema]) -> di
     ------
     ArchiveError
         An archive is missing, doubled or breaks a rule.
-    DataError, StorageError
-        The folder does not exist or cannot be read.
+    UsageError
+        There is no such folder.
+    StorageError
+        It cannot be read.
     """
     archives = find_archives(source, schemas)
     return {schema.name: describe_member(archives[schema.name], schema) for schema in schemas}
@@ -84,6 +92,8 @@ def ingest_tables(
     store: Store,
     folder: str = "tables",
     on_progress: Callable[[str], None] | None = None,
+    strict: bool = False,
+    known: IngestReport | None = None,
 ) -> IngestReport:
     """Read a folder of archives into typed Parquet tables.
 
@@ -96,11 +106,16 @@ def ingest_tables(
     schemas : sequence of TableSchema
         The tables.
     store : Store
-        Gets ``FOLDER/NAME.parquet`` for each table and, last, ``FOLDER/ingest.json``.
+        Gets ``FOLDER/NAME.parquet`` for each table, ``FOLDER/NAME.repeated_keys.csv`` for those with rows that have one
+        key, ``FOLDER/value_counts.parquet`` and, last, ``FOLDER/ingest.json``.
     folder : str
         Folder in the store.
     on_progress : callable, optional
         Takes a line of text as each table is read.
+    strict : bool
+        What is only odd is an error too.
+    known : IngestReport, optional
+        That of the tables in the store: an archive that is still as it says is not read again.
 
     Returns
     -------
@@ -116,14 +131,38 @@ def ingest_tables(
     """
     archives = find_archives(source, schemas)
     fingerprint = source_fingerprint(source, schemas)
+    changed = [each for each in schemas if known is None or each.name in changed_tables(known, fingerprint)]
+    if known is not None and not changed:
+        return known
     with _staging(store, folder) as staging:
-        outcomes = _write_all(spark, archives, fingerprint, schemas, store, staging, on_progress or log.info)
-        tables_df = read_tables(spark, store, schemas, staging)
-        reports = tuple(_table_report(schema, outcomes[schema.name], tables_df) for schema in schemas)
-        warnings = tuple(_check_keys(schemas, outcomes, tables_df, archives))
+        outcomes = _write_all(spark, archives, fingerprint, changed, store, staging, on_progress or log.info)
+        findings = {name: Finding.of_outcome(outcome) for name, outcome in outcomes.items()}
+        kept = [each for each in schemas if each not in changed]
+        findings |= _kept_findings(known, kept, store, folder)
+        tables_df = read_tables(spark, store, kept, folder) | read_tables(spark, store, changed, staging)
+        check = DataCheck(schemas, findings, tables_df, archives)
+        reports, warnings = check.reports(), check.warnings()
+        if strict and warnings:
+            raise DataError("\n".join(warnings))
         report = IngestReport(str(local_source(source)), fingerprint, reports, warnings)
-        _publish(report, schemas, store, staging, folder)
+        _write_findings(check, store, staging)
+        _publish(report, store, staging, folder)
     return report
+
+
+def changed_tables(known: IngestReport, fingerprint: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tables whose archives are no longer what a report says."""
+    return [name for name, each in fingerprint.items() if known.fingerprint.get(name) != each]
+
+
+def _kept_findings(
+    known: IngestReport | None, kept: Sequence[TableSchema], store: Store, folder: str
+) -> dict[str, Finding]:
+    if known is None or not kept:
+        return {}
+    reports = {report.name: report for report in known.tables}
+    counts = _value_counts(store, folder)
+    return {schema.name: Finding.of_report(reports[schema.name], schema, counts) for schema in kept}
 
 
 def read_tables(
@@ -143,6 +182,20 @@ def read_tables(
         schema.name: spark.read.schema(schema.spark_schema()).parquet(store.read_uri(_table_path(folder, schema)))
         for schema in schemas
     }
+
+
+def known_values(store: Store, schema: TableSchema, column: str, folder: str = "tables") -> pa.Array | None:
+    """Return the values that ingest saw in a column, in the column's type; None where it did not count them."""
+    if not store.exists(f"{folder}/{VALUE_COUNTS}"):
+        return None
+    counts = _value_counts(store, folder)
+    of_column = pc.and_(pc.equal(counts["table"], schema.name), pc.equal(counts["column"], column))
+    values = counts["value"].filter(of_column).combine_chunks()
+    return values.cast(schema.arrow_schema().field(column).type) if len(values) else None
+
+
+def _value_counts(store: Store, folder: str) -> pa.Table:
+    return pq.read_table(pa.BufferReader(store.read_bytes(f"{folder}/{VALUE_COUNTS}")))
 
 
 def _table_path(folder: str, schema: TableSchema) -> str:
@@ -243,56 +296,22 @@ def _first_of_equal_rows(table_df: DataFrame, schema: TableSchema) -> DataFrame:
     return first_df.sortWithinPartitions(LINE)
 
 
-def _table_report(schema: TableSchema, outcome: Outcome, tables_df: Mapping[str, DataFrame]) -> TableReport:
-    rows = tables_df[schema.name].count() if schema.drop_duplicates else outcome.rows_read
-    return TableReport(schema.name, outcome.rows_read, outcome.rows_read - rows, 0, rows)
+def _write_findings(check: DataCheck, store: Store, staging: str) -> None:
+    """Write what the check found beside the tables: value counts, and lists of rows with repeated keys."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(check.value_counts(), sink)
+    store.write_bytes(f"{staging}/{VALUE_COUNTS}", sink.getvalue().to_pybytes())
+    for name, rows_pdf in check.repeated_rows().items():
+        text = rows_pdf.to_csv(index=False, lineterminator="\n")
+        store.write_bytes(f"{staging}/{name}{REPEATED_KEYS}", text.encode("utf-8"))
 
 
-def _check_keys(
-    schemas: Sequence[TableSchema],
-    outcomes: Mapping[str, Outcome],
-    tables_df: Mapping[str, DataFrame],
-    archives: Mapping[str, str],
-) -> Iterator[str]:
-    """Yield a warning for each table whose repeated keys are tolerated; raise for the others."""
-    for schema in schemas:
-        if schema.key and not _proved(outcomes[schema.name]):
-            yield from _check_key(schema, tables_df[schema.name], archives[schema.name])
-        for other in schema.apart_from:
-            _check_apart(schema, other, tables_df, archives)
-
-
-def _proved(outcome: Outcome) -> bool:
-    return outcome.keys is not None and outcome.keys.proved
-
-
-def _check_key(schema: TableSchema, table_df: DataFrame, uri: str) -> Iterator[str]:
-    repeated = find_repeated_keys(table_df, schema.key)
-    if repeated is None:
-        return
-    key = ", ".join(schema.key)
-    if schema.repeated_key == "error":
-        raise DataError(f"{uri}: {repeated}; {key} must name one row (repeated: {repeated.n_keys}), mend the file")
-    warning = f"{schema.name}: {repeated.n_keys:,} values of ({key}) on several lines, such as {repeated}; all are kept"
-    log.warning("%s", warning)
-    yield warning
-
-
-def _check_apart(
-    schema: TableSchema, other: str, tables_df: Mapping[str, DataFrame], archives: Mapping[str, str]
-) -> None:
-    common = find_common_key(tables_df[schema.name], tables_df[other], schema.key)
-    if common is not None:
-        key, line, other_line = common
-        raise DataError(
-            f"{archives[schema.name]}: {describe_key(key)} on data line {line} is on data line {other_line} of "
-            f"{other}.csv too; it can only be in one of them, mend the files"
-        )
-
-
-def _publish(report: IngestReport, schemas: Sequence[TableSchema], store: Store, staging: str, folder: str) -> None:
+def _publish(report: IngestReport, store: Store, staging: str, folder: str) -> None:
     """Give the tables their names; without ``ingest.json`` they do not count, so it goes first and comes last."""
     store.delete(report_path(folder))
-    for schema in schemas:
-        store.rename(_table_path(staging, schema), _table_path(folder, schema))
+    for name in store.list(folder):
+        if name.endswith(REPEATED_KEYS):
+            store.delete(f"{folder}/{name}")
+    for name in store.list(staging):
+        store.rename(f"{staging}/{name}", f"{folder}/{name}")
     store.write_bytes(report_path(folder), report.to_json().encode("utf-8"))

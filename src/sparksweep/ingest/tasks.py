@@ -7,7 +7,7 @@ leaves rows out and says what it saw through an accumulator, from which the driv
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from pyspark import Accumulator, AccumulatorParam
 from sparksweep.errors import ArchiveError, SparksweepError
 from sparksweep.ingest.blocks import read_blocks
 from sparksweep.ingest.keys import KeyRun
+from sparksweep.ingest.observing import Observed
 from sparksweep.ingest.rows import parse_block, read_rows
 from sparksweep.ingest.schema import TableSchema
 from sparksweep.python_tasks import python_task
@@ -51,6 +52,8 @@ class Outcome:
         How many they are.
     keys : KeyRun, optional
         What their keys say.
+    observed : Observed, optional
+        What they show, and with them the other rows that the same task parsed.
     problem : SparksweepError, optional
         What is wrong with them, or with the archive.
     """
@@ -59,6 +62,7 @@ class Outcome:
     first_line: int
     rows_read: int = 0
     keys: KeyRun | None = None
+    observed: Observed | None = None
     problem: SparksweepError | None = None
 
 
@@ -100,7 +104,9 @@ def summed(table: str, outcomes: Iterable[Outcome]) -> Outcome:
         _check_whole(table, cut, parts)
     runs = [each.keys for each in parts if each.keys is not None]
     keys = reduce(KeyRun.followed_by, runs) if runs else None
-    return Outcome(table, 1, sum(each.rows_read for each in parts), keys, problems[0] if problems else None)
+    seen = [each.observed for each in parts if each.observed is not None]
+    observed = Observed.together(seen) if seen else None
+    return Outcome(table, 1, sum(each.rows_read for each in parts), keys, observed, problems[0] if problems else None)
 
 
 def _check_whole(table: str, cut: Outcome | None, parts: Sequence[Outcome]) -> None:
@@ -120,15 +126,16 @@ def read_archive(uri: str, schema: TableSchema, collected: Outcomes, seeds: Batc
     """Read a whole archive: typed rows with ``line``."""
     for _ in seeds:
         pass
-    rows_read, keys, problem = 0, None, None
+    rows_read, keys, observed, problem = 0, None, None, None
     try:
         for batch in read_rows(uri, schema):
-            run = KeyRun.of(batch, schema.key)
+            run, seen = KeyRun.of(batch, schema.key), Observed.of(batch, schema)
             rows_read, keys = rows_read + batch.num_rows, run if keys is None else keys.followed_by(run)
+            observed = seen if observed is None else Observed.together([observed, seen])
             yield batch
     except SparksweepError as error:
         problem = error
-    collected.add([Outcome(schema.name, 1, rows_read, keys, problem)])
+    collected.add([Outcome(schema.name, 1, rows_read, keys, observed, problem)])
 
 
 @python_task
@@ -151,20 +158,29 @@ def cut_archive(
 @python_task
 def parse_blocks(uri: str, schema: TableSchema, collected: Outcomes, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Parse blocks: typed rows with ``line``. A block with a problem has no rows."""
+    outcomes: list[Outcome] = []
     for batch in batches:
         for first_line, text in zip(batch["first_line"], batch["text"], strict=True):
-            yield from _parsed(uri, schema, collected, first_line.as_py(), text.as_buffer())
+            try:
+                rows = parse_block(uri, schema, text.as_buffer(), first_line.as_py())
+            except SparksweepError as problem:
+                outcomes.append(Outcome(schema.name, first_line.as_py(), problem=problem))
+                continue
+            outcomes.append(_outcome(schema, first_line.as_py(), rows))
+            yield from rows
+    collected.add(_observed_once(outcomes))
 
 
-def _parsed(
-    uri: str, schema: TableSchema, collected: Outcomes, first_line: int, text: pa.Buffer
-) -> Iterator[pa.RecordBatch]:
-    try:
-        rows = parse_block(uri, schema, text, first_line)
-    except SparksweepError as problem:
-        collected.add([Outcome(schema.name, first_line, problem=problem)])
-        return
-    runs = [KeyRun.of(each, schema.key) for each in rows]
-    n_rows = sum(each.num_rows for each in rows)
-    collected.add([Outcome(schema.name, first_line, n_rows, reduce(KeyRun.followed_by, runs))])
-    yield from rows
+def _outcome(schema: TableSchema, first_line: int, rows: Sequence[pa.RecordBatch]) -> Outcome:
+    keys = reduce(KeyRun.followed_by, (KeyRun.of(each, schema.key) for each in rows))
+    observed = Observed.together(Observed.of(each, schema) for each in rows)
+    return Outcome(schema.name, first_line, sum(each.num_rows for each in rows), keys, observed)
+
+
+def _observed_once(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Leave what all blocks of a task show with the first of them: what they show is much alike, and is sent about."""
+    seen = [each.observed for each in outcomes if each.observed is not None]
+    if not seen:
+        return list(outcomes)
+    together, first = Observed.together(seen), min(each.first_line for each in outcomes if each.observed is not None)
+    return [replace(each, observed=together if each.first_line == first else None) for each in outcomes]

@@ -6,15 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from sparksweep.errors import DataError, UsageError
-from sparksweep.ingest import IngestReport, ingest_tables, local_source, read_report, source_fingerprint
+from sparksweep.ingest import IngestReport, changed_tables, ingest_tables, local_source, read_report, source_fingerprint
 from sparksweep.pipeline.job import Job
 from sparksweep.talkingdata import SCHEMAS
 
 __all__ = ["ensure_tables"]
 
 
-def ensure_tables(job: Job) -> IngestReport:
-    """Make the workspace's tables unless they are there, made of this experiment's source.
+def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
+    """Make the workspace's tables unless they are there, made of this experiment's source; of some, what changed.
+
+    Parameters
+    ----------
+    job : Job
+        Whose tables they are.
+    strict : bool
+        What the data check finds odd is an error.
 
     Returns
     -------
@@ -24,33 +31,41 @@ def ensure_tables(job: Job) -> IngestReport:
     Raises
     ------
     UsageError
-        The tables were made of another source, or the source has changed, and no rebuild is asked for.
+        The source is missing; or the tables were made of another one, and no rebuild is asked for.
     DataError
-        The source is missing or wrong.
+        The source is wrong; or it is odd, where that is an error too: a line for each finding.
     """
     if job.experiment.data.format != "talkingdata":
         raise UsageError(f"data.format {job.experiment.data.format} is a matrix already: there are no tables to ingest")
     report = None if job.rebuild else read_report(job.store)
     source = local_source(job.experiment.data.source)
     if report is not None:
-        _check_same_source(job, report, source)
-        return report
-    job.say(f"ingest: {source} -> {job.store.uri('tables')}")
-    return ingest_tables(job.spark(), source, SCHEMAS, job.store)
+        changed = _changed(job, report, source)
+        if not changed:
+            if strict and report.warnings:
+                raise DataError("\n".join(report.warnings))
+            return report
+        job.say(f"ingest: {', '.join(changed)} changed in {source} -> {job.store.uri('tables')}")
+    else:
+        source_fingerprint(source, SCHEMAS)  # what is missing or no archive is told before Spark is started
+        job.say(f"ingest: {source} -> {job.store.uri('tables')}")
+    return ingest_tables(job.spark(), source, SCHEMAS, job.store, strict=strict, known=report)
 
 
-def _check_same_source(job: Job, report: IngestReport, source: Path) -> None:
-    """Refuse to pass off one source's tables as another's."""
-    if not source.exists() and str(source) == report.source:
-        return  # the zips were cleared away after ingest, which is fine
+def _changed(job: Job, report: IngestReport, source: Path) -> list[str]:
+    """Return the tables whose archives have changed; refuse to pass off another source's tables as this one's."""
+    same_place = str(source) == report.source
+    if not source.exists() and same_place:
+        return []  # the zips were cleared away after ingest, which is fine
     what = f"the workspace {job.store.root} was made of {report.source}"
     remedy = "use another --workspace, or --rebuild to make it anew"
     if not source.exists():
         raise UsageError(f"data.source: {source} does not exist, and {what}; {remedy}")
     try:
         fingerprint: dict[str, Any] = source_fingerprint(source, SCHEMAS)
-    except DataError as error:
+    except (DataError, UsageError) as error:
         raise UsageError(f"data.source: {error}; {what}; {remedy}") from error
-    if fingerprint != report.fingerprint:
-        changed = "whose files have changed since" if str(source) == report.source else f"not of {source}"
-        raise UsageError(f"data.source: {what}, {changed}; {remedy}")
+    changed = changed_tables(report, fingerprint)
+    if changed and not same_place:
+        raise UsageError(f"data.source: {what}, not of {source}; {remedy}")
+    return changed

@@ -9,17 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sparksweep.talkingdata.feature_sets import FEATURE_SETS
+    from sparksweep.talkingdata.feature_sets import FEATURE_SETS, tables_of
     from sparksweep.talkingdata.matrices import build_matrices
     from sparksweep.talkingdata.schemas import GROUPS, SCHEMAS
 
-__all__ = ["FEATURE_SETS", "GROUPS", "SCHEMAS", "build_matrices"]
+__all__ = ["FEATURE_SETS", "GROUPS", "SCHEMAS", "build_matrices", "tables_of"]
 
 _FILES = {
     "FEATURE_SETS": "sparksweep.talkingdata.feature_sets",
     "GROUPS": "sparksweep.talkingdata.schemas",
     "SCHEMAS": "sparksweep.talkingdata.schemas",
     "build_matrices": "sparksweep.talkingdata.matrices",
+    "tables_of": "sparksweep.talkingdata.feature_sets",
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -24,12 +25,15 @@ class Facts:
     ----------
     tables : mapping of str to DataFrame
         The seven tables, each with ``line``.
+    app_ids : pyarrow.Array or None
+        Those of app_events, where they are known.
     keep : ExitStack
         Its end drops what is cached.
     """
 
-    def __init__(self, tables: Mapping[str, DataFrame], keep: ExitStack) -> None:
+    def __init__(self, tables: Mapping[str, DataFrame], app_ids: pa.Array | None, keep: ExitStack) -> None:
         self._tables = tables
+        self._app_ids = app_ids
         self._keep = keep
 
     @cached_property
@@ -58,7 +62,9 @@ class Facts:
     def apps(self) -> Counts:
         """Rows of app_events by ``app_id``."""
         owners_df = self._events.select("event_id", "row")
-        return self._keep.enter_context(counted_by_owner(self._tables["app_events"], "app_id", owners_df, "event_id"))
+        app_events_df = self._tables["app_events"]
+        counts = counted_by_owner(app_events_df, "app_id", owners_df, "event_id", self._app_ids)
+        return self._keep.enter_context(counts)
 
     @cached_property
     def labels(self) -> DataFrame:
@@ -80,10 +86,10 @@ class Facts:
 
 
 @contextmanager
-def gather_facts(tables: Mapping[str, DataFrame]) -> Iterator[Facts]:
+def gather_facts(tables: Mapping[str, DataFrame], app_ids: pa.Array | None = None) -> Iterator[Facts]:
     """Give the facts of the seven tables; what is cached is dropped at the end of the context."""
     with ExitStack() as keep:
-        yield Facts(tables, keep)
+        yield Facts(tables, app_ids, keep)
 
 
 def with_hour_of_week(times_df: DataFrame) -> DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
@@ -40,6 +41,7 @@ def build_matrices(
     store: Store,
     folder: str,
     sources: Mapping[str, Any],
+    app_ids: pa.Array | None = None,
 ) -> dict[str, Manifest]:
     """Build the train and the test matrix of feature sets.
 
@@ -59,6 +61,9 @@ def build_matrices(
         Folder in the store.
     sources : mapping
         From what the tables were made; kept in the manifests.
+    app_ids : pyarrow.Array, optional
+        All that app_events has, and maybe others, where they are known (`sparksweep.ingest.known_values`): then they
+        need not be looked for.
 
     Returns
     -------
@@ -78,7 +83,7 @@ def build_matrices(
     _check_names(sets, encoding)
     parts = {"train": _train(tables["gender_age_train"]), "test": _test(tables["gender_age_test"])}
     sizes = {name: len(part.rows) for name, part in parts.items()}
-    with gather_facts(tables) as facts:
+    with gather_facts(tables, app_ids) as facts:
         feature_sets = [feature_set for name in sets for feature_set in BUILDERS[name](facts)]
         stacked = stack(feature_sets, encoding, sizes, store, f"{folder}/.entries")
     if stacked.columns.num_rows == 0:

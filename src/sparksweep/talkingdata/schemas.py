@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparksweep.ingest import Column, TableSchema
+from sparksweep.ingest import Column, Reference, TableSchema
 
 __all__ = ["GROUPS", "SCHEMAS"]
 
@@ -22,6 +22,8 @@ GROUPS = (
 )
 """The classes to tell apart, gender and age, sorted."""
 
+DEVICE = Reference("device_id", ("gender_age_train", "gender_age_test"))
+
 SCHEMAS = (
     TableSchema(
         "gender_age_train",
@@ -40,6 +42,7 @@ SCHEMAS = (
         key=("device_id",),
         repeated_key="warn",
         drop_duplicates=True,
+        references=(DEVICE,),
     ),
     TableSchema(
         "events",
@@ -47,10 +50,11 @@ SCHEMAS = (
             Column("event_id", "int32"),
             Column("device_id", "int64"),
             Column("timestamp", "timestamp"),
-            Column("longitude", "float64"),
-            Column("latitude", "float64"),
+            Column("longitude", "float64", placeholders=(0.0, 1.0)),
+            Column("latitude", "float64", placeholders=(0.0, 1.0)),
         ),
         key=("event_id",),
+        references=(DEVICE,),
     ),
     TableSchema(
         "app_events",
@@ -62,8 +66,14 @@ SCHEMAS = (
         ),
         key=("event_id", "app_id"),
         repeated_key="warn",
+        references=(Reference("event_id", ("events",)), Reference("app_id", ("app_labels",))),
     ),
-    TableSchema("app_labels", (Column("app_id", "int64"), Column("label_id", "int32")), drop_duplicates=True),
+    TableSchema(
+        "app_labels",
+        (Column("app_id", "int64"), Column("label_id", "int32")),
+        drop_duplicates=True,
+        references=(Reference("label_id", ("label_categories",)),),
+    ),
     TableSchema("label_categories", (Column("label_id", "int32"), Column("category", "string")), key=("label_id",)),
 )
 """In the order of their size on the way in: train, test, phone, events, app_events, app_labels, label_categories."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from sparksweep.errors import ArchiveError, DataError, SparksweepError, StorageError
 from sparksweep.ingest import (
     Column,
+    Reference,
     TableReport,
     TableSchema,
     ingest_tables,
+    known_values,
     read_report,
     read_tables,
     source_fingerprint,
@@ -69,6 +73,10 @@ def rows(frame):
     return sorted((tuple(row) for row in frame.collect()), key=lambda row: row[-1])
 
 
+def counts_of(report):
+    return replace(report, first=None, last=None, spans={}, keys_proved=False)
+
+
 def workspace_files(store):
     """Return the names under tables/, hidden ones included."""
     folder = Path(store.root) / "tables"
@@ -108,13 +116,21 @@ def test_report_counts_and_is_kept(source, store, add, ingest):
     add("phone", "device_id,brand,age\n1,a,\n1,a,\n2,,3\n1,a,\n2,,3\n3,a,1\n")
     said = []
     report = ingest(EVENTS, PHONE, on_progress=said.append)
-    assert report.tables == (TableReport("events", 2, 0, 0, 2), TableReport("phone", 6, 3, 0, 3))
+    events, phone = report.tables
+    assert (events.first, events.last) == ("2016-05-01 00:55:25", "2016-05-01 23:59:59")
+    assert (events.spans["event_id"], events.keys_proved) == ((1, 2), True)
+    assert counts_of(events) == TableReport("events", 2, 0, 0, 2, 2)
+    assert counts_of(phone) == TableReport("phone", 6, 3, 0, 3, 3, empty={"brand": 2, "age": 3})
     assert sorted(said) == ["events: 2 rows read", "phone: 6 rows read"]
     assert report.source == str(source)
     assert report.fingerprint == source_fingerprint(source, [EVENTS, PHONE])
-    assert report.warnings == ()
+    assert report.warnings == (
+        "phone: 3 rows are equal to an earlier one; they are dropped",
+        "phone: 2 rows have an empty brand",
+        "phone: 3 rows have an empty age",
+    )
     assert read_report(store) == report
-    assert workspace_files(store) == ["events.parquet", "ingest.json", "phone.parquet"]
+    assert workspace_files(store) == ["events.parquet", "ingest.json", "phone.parquet", "value_counts.parquet"]
 
 
 def test_first_of_equal_rows_is_kept(spark, store, add, ingest):
@@ -131,15 +147,94 @@ def test_equal_rows_stay_where_the_schema_does_not_drop_them(spark, store, add, 
     assert rows(read_tables(spark, store, [PAIRS])["pairs"]) == [(1, 5, 1), (1, 5, 2), (2, 5, 3)]
     assert report.warnings == (
         "pairs: 1 values of (event_id, app_id) on several lines, such as event_id 1, app_id 5 on data lines 1, 2; "
-        "all are kept",
+        "all are kept, and listed in pairs.repeated_keys.csv",
+    )
+    assert report.tables[0].distinct_keys == 2
+    assert store.read_bytes("tables/pairs.repeated_keys.csv").decode() == "event_id,app_id,line\n1,5,1\n1,5,2\n"
+
+
+def test_conflicting_rows_are_a_warning_after_equal_ones_are_dropped(store, add, ingest):
+    add("phone", "device_id,brand,age\n1,a,7\n1,a,7\n3,x,7\n2,小米,7\n2,c,7\n3,y,7\n3,z,7\n")
+    report = ingest(PHONE)
+    assert report.warnings == (
+        "phone: 1 rows are equal to an earlier one; they are dropped",
+        "phone: 2 values of (device_id) on several lines, such as device_id 3 on data lines 3, 6, 7; "
+        "all are kept, and listed in phone.repeated_keys.csv",
+    )
+    assert (report.tables[0].rows, report.tables[0].distinct_keys) == (6, 3)
+    assert store.read_bytes("tables/phone.repeated_keys.csv").decode() == (
+        "device_id,brand,age,line\n3,x,7,3\n3,y,7,6\n3,z,7,7\n2,小米,7,4\n2,c,7,5\n"
+    )
+    add("phone", "device_id,brand,age\n1,a,7\n")
+    assert ingest(PHONE).warnings == ()
+    assert "phone.repeated_keys.csv" not in workspace_files(store), "it was of the tables before"
+
+
+LABELS = TableSchema("labels", (Column("label", "int32"), Column("text", "string")), key=("label",))
+APPS = TableSchema(
+    "apps",
+    (Column("app_id", "int64"), Column("label", "int32")),
+    drop_duplicates=True,
+    references=(Reference("label", ("labels",)),),
+)
+USES = TableSchema(
+    "uses",
+    (
+        Column("event_id", "int32"),
+        Column("app_id", "int64"),
+        Column("place", "float64", nullable=True, placeholders=(0.0, 1.0)),
+    ),
+    key=("event_id", "app_id"),
+    references=(Reference("event_id", ("events",)), Reference("app_id", ("apps", "more_apps"))),
+)
+MORE_APPS = TableSchema("more_apps", (Column("app_id", "int64"),), key=("app_id",))
+
+
+@pytest.fixture
+def related(add):
+    """Five tables that refer to each other, without orphans."""
+    add("events", GOOD_EVENTS)
+    add("labels", "label,text\n5,a\n-3,b\n")
+    add("apps", "app_id,label\n70,5\n70,5\n-80,-3\n")
+    add("more_apps", "app_id\n90\n60\n")
+    add("uses", "event_id,app_id,place\n1,70,2.5\n1,90,0.5\n2,70,-1\n2,-80,3\n")
+    return (EVENTS, LABELS, APPS, MORE_APPS, USES)
+
+
+@pytest.mark.usefixtures("way")
+def test_rows_that_refer_to_something(store, related, ingest):
+    report = ingest(*related)
+    assert report.warnings == ("apps: 1 rows are equal to an earlier one; they are dropped",)
+    assert [table.orphans for table in report.tables] == [{}, {}, {"label": 0}, {}, {"event_id": 0, "app_id": 0}]
+    assert sorted(known_values(store, USES, "app_id").to_pylist()) == [-80, 70, 90]
+    assert known_values(store, USES, "app_id").type == pa.int64()
+    assert known_values(store, USES, "event_id") is None
+    assert known_values(store, APPS, "label") is None
+
+
+@pytest.mark.usefixtures("way")
+def test_orphans_and_placeholders(add, related, ingest):
+    add("apps", "app_id,label\n70,5\n70,6\n70,6\n-80,-3\n")
+    add("uses", "event_id,app_id,place\n0,70,0\n1,71,0\n1,90,1\n2,71,\n2,72,-0.0\n")
+    report = ingest(*related)
+    assert report.warnings == (
+        "apps: 1 rows are equal to an earlier one; they are dropped",
+        "apps: 1 rows have a label that is not in labels (1 values, such as 6)",
+        "uses: 1 rows have a event_id that is not in events (1 values, such as 0)",
+        "uses: 3 rows have a app_id that is not in apps or more_apps (2 values, such as 71)",
+        "uses: 1 rows have an empty place",
+        "uses: 4 rows have 0 or 1 as place, which stands for none",
+    )
+    assert counts_of(report.tables[-1]) == TableReport(
+        "uses", 5, 0, 0, 5, 5, {"event_id": 1, "app_id": 3}, {"place": 1}, {"place": 4}
     )
 
 
-def test_conflicting_rows_are_a_warning_after_equal_ones_are_dropped(add, ingest):
-    add("phone", "device_id,brand,age\n1,a,\n1,a,\n2,b,\n2,c,\n3,x,\n3,y,\n3,z,\n")
-    assert ingest(PHONE).warnings == (
-        "phone: 2 values of (device_id) on several lines, such as device_id 2 on data lines 3, 4; all are kept",
-    )
+def test_strict_makes_warnings_errors(store, related, ingest):
+    with pytest.raises(DataError) as caught:
+        ingest(*related, strict=True)
+    assert str(caught.value) == "apps: 1 rows are equal to an earlier one; they are dropped"
+    assert workspace_files(store) == []
 
 
 @pytest.mark.usefixtures("way")
@@ -226,7 +321,7 @@ def test_failed_ingest_leaves_the_old_tables(spark, store, add, ingest):
         ingest(EVENTS)
     assert read_report(store) == before
     assert read_tables(spark, store, [EVENTS])["events"].count() == 2
-    assert workspace_files(store) == ["events.parquet", "ingest.json"]
+    assert workspace_files(store) == ["events.parquet", "ingest.json", "value_counts.parquet"]
 
 
 def test_report_is_written_last_and_removed_first(store, add, ingest, monkeypatch):
@@ -246,7 +341,7 @@ def test_leftovers_of_a_killed_ingest_are_cleared(store, add, ingest):
     store.write_bytes("tables/.ingest/events.parquet/part-0.parquet", b"half a file")
     add("events", GOOD_EVENTS)
     ingest(EVENTS)
-    assert workspace_files(store) == ["events.parquet", "ingest.json"]
+    assert workspace_files(store) == ["events.parquet", "ingest.json", "value_counts.parquet"]
 
 
 def test_place_that_cannot_be_written(store, add, ingest):
@@ -302,3 +397,17 @@ def test_folder_that_spark_cannot_make(spark, store):
     with pytest.raises(StorageError, match=r"file/x\.parquet: cannot be written: .*; see to the disk") as caught:
         write_parquet(spark.range(3), store, "file/x.parquet")
     assert "\n" not in str(caught.value)
+
+
+def test_only_what_changed_is_read_again(add, related, ingest):
+    before = ingest(*related)
+    said = []
+    assert ingest(*related, known=before, on_progress=said.append) == before
+    assert said == []
+    add("events", "event_id,device_id,timestamp\n1,7,2016-05-01 00:55:25\n")
+    add("more_apps", "app_id\n60\n")
+    report = ingest(*related, known=before, on_progress=said.append)
+    assert sorted(said) == ["events: 1 rows read", "more_apps: 1 rows read"]
+    # What is kept is looked at in the new light: two rows of uses name an event, one an app that is gone.
+    assert report.tables[-1].orphans == {"event_id": 2, "app_id": 1}
+    assert report == ingest(*related), "as if all had been read"

@@ -5,6 +5,7 @@ from datetime import datetime, timezone
 import pytest
 from pyspark.sql import functions as F
 
+from sparksweep.talkingdata import FEATURE_SETS, build_matrices, tables_of
 from sparksweep.talkingdata.facts import clean_category, gather_facts, with_hour_of_week
 
 pytestmark = pytest.mark.spark
@@ -101,3 +102,22 @@ def test_hours_are_those_of_the_file_in_any_time_zone(spark, zone):
 def test_clean_category(spark, text, cleaned):
     frame = spark.createDataFrame([(text,)], "text string")
     assert frame.select(clean_category(F.col("text"))).first()[0] == cleaned
+
+
+class Recording(dict):
+    """Tables that note which of them are asked for."""
+
+    def __init__(self, tables):
+        super().__init__(tables)
+        self.asked = set()
+
+    def __getitem__(self, name):
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("name", FEATURE_SETS)
+def test_tables_that_a_set_is_made_of(spark, tables, name, store):
+    recording = Recording(tables)
+    build_matrices(spark, recording, [name], "fraction", store, "matrix/x", {})
+    assert tables_of([name]) == sorted(recording.asked)

@@ -11,7 +11,22 @@ from sparksweep.storage import open_store
 REPORT = IngestReport(
     source="/data/raw",
     fingerprint={"phone": {"member": "phone.csv", "size": 42, "crc": "00c0ffee"}},
-    tables=(TableReport("phone", 187_245, 523, 0, 186_722), TableReport("app_events", 7, 0, 0, 7)),
+    tables=(
+        TableReport("phone", 187_245, 523, 0, 186_722, 186_716, orphans={"device_id": 0}, empty={"brand": 3}),
+        TableReport("app_labels", 7, 0, 0, 7),
+        TableReport(
+            "events",
+            9,
+            0,
+            0,
+            9,
+            9,
+            orphans={"device_id": 4},
+            placeholders={"longitude": 2},
+            first="2016-04-30 23:52:24",
+            last="2016-05-08 00:00:08",
+        ),
+    ),
     warnings=("phone: 6 values of (device_id) 小米",),
 )
 
@@ -28,7 +43,7 @@ def test_no_report(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"format": 2}', json.dumps({"format": 1}), '{"format": 1, "tables": [{"a": 1}]}', "\udcff"]
+    "text", ["{", "[]", '{"format": 1}', json.dumps({"format": 2}), '{"format": 2, "tables": [{"a": 1}]}', "\udcff"]
 )
 def test_damaged_report(tmp_path, text):
     store = open_store(str(tmp_path))
@@ -39,8 +54,10 @@ def test_damaged_report(tmp_path, text):
 
 def test_lines():
     assert REPORT.lines() == [
-        "table         rows read   duplicates   rejected         rows",
-        "phone           187,245          523          0      186,722",
-        "app_events            7            0          0            7",
+        "table       rows read  duplicates  rejected     rows  distinct keys  orphans  empty  from                 to",
+        "phone         187,245         523         0  186,722        186,716        0      3",
+        "app_labels          7           0         0        7                              0",
+        "events              9           0         0        9              9        4      0  2016-04-30 23:52:24"
+        "  2016-05-08 00:00:08",
         "warning: phone: 6 values of (device_id) 小米",
     ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparksweep.errors import ArchiveError, DataError, StorageError, UsageError
+from sparksweep.errors import ArchiveError, StorageError, UsageError
 from sparksweep.ingest import Column, TableSchema
 from sparksweep.ingest.source import find_archives, list_source, open_source
 
@@ -66,12 +66,12 @@ def test_two_files_of_one_table(folder, name):
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(DataError, match=r"absent: no such folder; data\.source must name the folder"):
+    with pytest.raises(UsageError, match=r"absent: no such folder; data\.source must name the folder"):
         list_source(str(tmp_path / "absent"))
 
 
 def test_a_file_is_no_folder(folder):
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(UsageError, match="no such folder"):
         list_source(str(folder / "events.csv.zip"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from sparksweep.features import FeatureSet
 from sparksweep.talkingdata.facts import Facts
@@ -16,7 +16,7 @@ from sparksweep.talkingdata.feature_sets.label import label
 from sparksweep.talkingdata.feature_sets.weekday import weekday
 from sparksweep.talkingdata.feature_sets.weekday_hour import weekday_hour
 
-__all__ = ["BUILDERS", "FEATURE_SETS"]
+__all__ = ["BUILDERS", "FEATURE_SETS", "tables_of"]
 
 BUILDERS: Mapping[str, Callable[[Facts], tuple[FeatureSet, ...]]] = {
     "brand_model": brand_model,
@@ -32,3 +32,23 @@ BUILDERS: Mapping[str, Callable[[Facts], tuple[FeatureSet, ...]]] = {
 
 FEATURE_SETS = tuple(BUILDERS)
 """Names in the order of the scenario; the last is not one of its eight."""
+
+_DEVICES = ("gender_age_train", "gender_age_test")
+_APPS = (*_DEVICES, "events", "app_events")
+_CATEGORIES = (*_APPS, "app_labels", "label_categories")
+_TABLES: Mapping[str, tuple[str, ...]] = {
+    "brand_model": (*_DEVICES, "phone_brand_device_model"),
+    "weekday": (*_DEVICES, "events"),
+    "hour": (*_DEVICES, "events"),
+    "weekday_hour": (*_DEVICES, "events"),
+    "app": _APPS,
+    "label": (*_APPS, "app_labels"),
+    "category": _CATEGORIES,
+    "category_indicator": _CATEGORIES,
+    "category_word": _CATEGORIES,
+}
+
+
+def tables_of(sets: Iterable[str]) -> list[str]:
+    """Return the names of the tables that feature sets are made of, sorted: a change of another changes nothing."""
+    return sorted({table for name in sets for table in _TABLES[name]})

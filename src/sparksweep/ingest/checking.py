@@ -1,0 +1,312 @@
+"""The data check: what is right, odd or wrong with tables that were just read, before they get their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from sparksweep.errors import DataError
+from sparksweep.ingest.keys import (
+    RepeatedKeys,
+    describe_key,
+    find_common_key,
+    find_repeated_keys,
+    rows_of_repeated_keys,
+)
+from sparksweep.ingest.observing import Observed
+from sparksweep.ingest.relations import Orphans, Related, Use, relate
+from sparksweep.ingest.report import TableReport
+from sparksweep.ingest.schema import Reference, TableSchema
+from sparksweep.ingest.tasks import Outcome
+
+__all__ = ["DataCheck", "Finding"]
+
+# Of rows with a repeated key that are listed in a file.
+MOST_LISTED = 100_000
+
+
+class Finding(NamedTuple):
+    """What was seen while a table was read.
+
+    Attributes
+    ----------
+    rows_read : int
+        Rows in the file.
+    proved : bool
+        No key occurs twice.
+    observed : Observed
+        What the values show.
+    """
+
+    rows_read: int
+    proved: bool
+    observed: Observed
+
+    @classmethod
+    def of_outcome(cls, outcome: Outcome) -> Finding:
+        """Return what tasks have just said."""
+        proved = outcome.keys is not None and outcome.keys.proved
+        return cls(outcome.rows_read, proved, outcome.observed or Observed({}, {}, {}, {}))
+
+    @classmethod
+    def of_report(cls, report: TableReport, schema: TableSchema, value_counts: pa.Table) -> Finding:
+        """Return what was kept of a table that need not be read again."""
+        own = value_counts.filter(pc.equal(value_counts["table"], report.name))
+        counts: dict[str, pa.Table | None] = {}
+        for column in schema.counted_columns:
+            known = own.filter(pc.equal(own["column"], column))
+            values = known["value"].cast(schema.arrow_schema().field(column).type)
+            counts[column] = pa.table({"value": values, "rows": known["rows"]}) if known.num_rows else None
+        observed = Observed(report.empty, report.placeholders, report.spans, counts)
+        return cls(report.rows_read, report.keys_proved, observed)
+
+
+class DataCheck:
+    """What is found in the tables of one ingest.
+
+    Parameters
+    ----------
+    schemas : sequence of TableSchema
+        The tables.
+    findings : mapping of str to Finding
+        What was seen while they were read, by table.
+    tables_df : mapping of str to DataFrame
+        The tables.
+    archives : mapping of str to str
+        Where each is from, for messages.
+    """
+
+    def __init__(
+        self,
+        schemas: Sequence[TableSchema],
+        findings: Mapping[str, Finding],
+        tables_df: Mapping[str, DataFrame],
+        archives: Mapping[str, str],
+    ) -> None:
+        self._schemas = {schema.name: schema for schema in schemas}
+        self._findings = findings
+        self._tables_df = tables_df
+        self._archives = archives
+        self._related = self._relate()
+
+    def reports(self) -> tuple[TableReport, ...]:
+        """Return the counts of each table.
+
+        Raises
+        ------
+        DataError
+            A key that must name one row is on several lines, or in two tables that must have none in common.
+        """
+        for schema in self._schemas.values():
+            self._refuse(schema)
+        return tuple(self._report(schema) for schema in self._schemas.values())
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what is odd, a line each."""
+        return tuple(line for schema in self._schemas.values() for line in self._odd(schema))
+
+    def repeated_rows(self) -> dict[str, pd.DataFrame]:
+        """Return, by table, the rows whose key is on several lines, at most `MOST_LISTED`."""
+        return {
+            name: rows_of_repeated_keys(self._tables_df[name], self._schemas[name].key, MOST_LISTED)
+            for name, repeated in self._repeated.items()
+            if repeated is not None
+        }
+
+    def value_counts(self) -> pa.Table:
+        """Return how often the values of counted columns occur: ``table``, ``column``, ``value`` (text), ``rows``."""
+        parts = []
+        for name in self._schemas:
+            for column, counts in self._seen(name).counts.items():
+                if counts is not None:
+                    n = counts.num_rows
+                    values = counts["value"].cast(pa.string())
+                    parts.append(
+                        pa.table(
+                            [pa.array([name] * n), pa.array([column] * n), values, counts["rows"].cast(pa.int64())],
+                            names=["table", "column", "value", "rows"],
+                        )
+                    )
+        return pa.concat_tables(parts) if parts else _NO_COUNTS
+
+    # ---- What there is
+
+    def _report(self, schema: TableSchema) -> TableReport:
+        name, seen = schema.name, self._seen(schema.name)
+        rows_read, rows = self._findings[name].rows_read, self._n_rows(schema)
+        times = [
+            seen.spans[each.name] for each in schema.columns if each.type == "timestamp" and each.name in seen.spans
+        ]
+        first, last = (
+            (_moment(min(low for low, _ in times)), _moment(max(high for _, high in times))) if times else (None, None)
+        )
+        return TableReport(
+            name=name,
+            rows_read=rows_read,
+            duplicates_dropped=rows_read - rows,
+            rejected=0,
+            rows=rows,
+            distinct_keys=self._n_keys(schema, rows),
+            orphans={each.column: self._orphans(schema, each).rows for each in schema.references},
+            empty={column: n for column, n in seen.empty.items() if n},
+            placeholders={column: n for column, n in seen.placeholders.items() if n},
+            first=first,
+            last=last,
+            spans=dict(seen.spans),
+            keys_proved=self._proved(schema),
+        )
+
+    def _seen(self, name: str) -> Observed:
+        return self._findings[name].observed
+
+    def _n_rows(self, schema: TableSchema) -> int:
+        if not schema.drop_duplicates:
+            return self._findings[schema.name].rows_read
+        for column in schema.columns:
+            if not column.nullable and (schema.name, column.name) in self._related.rows:
+                return self._related.rows[schema.name, column.name]
+        return self._tables_df[schema.name].count()
+
+    def _n_keys(self, schema: TableSchema, rows: int) -> int | None:
+        if not schema.key:
+            return None
+        repeated = self._repeated[schema.name]
+        return rows if repeated is None else rows - repeated.n_rows + repeated.n_keys
+
+    def _orphans(self, schema: TableSchema, reference: Reference) -> Orphans:
+        return self._related.orphans.get((schema.name, reference.column), Orphans(0, 0, ""))
+
+    # ---- What is looked up
+
+    def _relate(self) -> Related:
+        """Look up what was not settled while the rows were read."""
+        open_references = [
+            (schema, each)
+            for schema in self._schemas.values()
+            for each in schema.references
+            if not self._in_range(schema, each)
+        ]
+        apart = [
+            (schema.name, other, schema.key[0])
+            for schema in self._schemas.values()
+            for other in schema.apart_from
+            if len(schema.key) == 1
+        ]
+        wanted = {
+            (schema.name, schema.key[0])
+            for schema in self._schemas.values()
+            if len(schema.key) == 1 and not self._proved(schema)
+        }
+        wanted |= {(table, column) for table, other, column in apart} | {(other, column) for _, other, column in apart}
+        for schema, each in open_references:
+            wanted |= {(table, each.column) for table in (schema.name, *each.tables)}
+        uses = [self._use(table, column) for table, column in sorted(wanted)]
+        references = {(schema.name, each.column): each.tables for schema, each in open_references}
+        return relate(uses, references, apart)
+
+    def _in_range(self, schema: TableSchema, reference: Reference) -> bool:
+        """Tell whether all values are there for sure: the other table has every number of a range that they are in."""
+        (other, *more) = reference.tables
+        own_span = self._seen(schema.name).spans.get(reference.column)
+        span = self._seen(other).spans.get(reference.column)
+        if more or own_span is None or span is None or not self._proved(self._schemas[other]):
+            return False
+        has_all = (
+            self._schemas[other].key == (reference.column,) and span[1] - span[0] + 1 == self._findings[other].rows_read
+        )
+        return has_all and span[0] <= own_span[0] and own_span[1] <= span[1]
+
+    def _proved(self, schema: TableSchema) -> bool:
+        return self._findings[schema.name].proved
+
+    def _use(self, table: str, column: str) -> Use:
+        counts = self._seen(table).counts.get(column)
+        if counts is None:
+            return Use(table, column, self._tables_df[table].select(F.col(column).alias("value"), F.lit(1).alias("n")))
+        counts_pdf = counts.rename_columns(["value", "n"]).to_pandas()
+        return Use(table, column, self._spark.createDataFrame(counts_pdf))
+
+    @property
+    def _spark(self) -> SparkSession:
+        return next(iter(self._tables_df.values())).sparkSession
+
+    @cached_property
+    def _repeated(self) -> dict[str, RepeatedKeys | None]:
+        return {schema.name: self._find_repeated(schema) for schema in self._schemas.values() if schema.key}
+
+    def _find_repeated(self, schema: TableSchema) -> RepeatedKeys | None:
+        use = (schema.name, schema.key[0])
+        known = len(schema.key) == 1 and use in self._related.rows and not schema.column(schema.key[0]).nullable
+        if self._proved(schema) or (known and self._related.rows[use] == self._related.values[use]):
+            return None
+        return find_repeated_keys(self._tables_df[schema.name], schema.key)
+
+    # ---- What is wrong, and what is odd
+
+    def _refuse(self, schema: TableSchema) -> None:
+        uri = self._archives[schema.name]
+        repeated = self._repeated.get(schema.name)
+        if repeated is not None and schema.repeated_key == "error":
+            key = ", ".join(schema.key)
+            raise DataError(f"{uri}: {repeated}; {key} must name one row (repeated: {repeated.n_keys}), mend the file")
+        for other in schema.apart_from:
+            if len(schema.key) > 1 or (schema.name, other, schema.key[0]) in self._related.common:
+                self._refuse_common(schema, other)
+
+    def _refuse_common(self, schema: TableSchema, other: str) -> None:
+        common = find_common_key(self._tables_df[schema.name], self._tables_df[other], schema.key)
+        if common is not None:
+            key, line, other_line = common
+            raise DataError(
+                f"{self._archives[schema.name]}: {describe_key(key)} on data line {line} is on data line {other_line} "
+                f"of {other}.csv too; it can only be in one of them, mend the files"
+            )
+
+    def _odd(self, schema: TableSchema) -> Iterator[str]:
+        name, seen, rows = schema.name, self._seen(schema.name), self._n_rows(schema)
+        dropped = self._findings[name].rows_read - rows
+        if dropped:
+            yield f"{name}: {dropped:,} rows are equal to an earlier one; they are dropped"
+        repeated = self._repeated.get(name)
+        if repeated is not None:
+            yield (
+                f"{name}: {repeated.n_keys:,} values of ({', '.join(schema.key)}) on several lines, such as "
+                f"{repeated}; all are kept, and listed in {name}.repeated_keys.csv"
+            )
+        for reference in schema.references:
+            orphans = self._orphans(schema, reference)
+            if orphans.rows:
+                yield (
+                    f"{name}: {orphans.rows:,} rows have a {reference.column} that is not in "
+                    f"{' or '.join(reference.tables)} ({orphans.values:,} values, such as {orphans.example})"
+                )
+        for column, n in seen.empty.items():
+            if n:
+                yield f"{name}: {n:,} rows have an empty {column}"
+        for column, n in seen.placeholders.items():
+            if n:
+                known = " or ".join(f"{value:g}" for value in schema.column(column).placeholders)
+                yield f"{name}: {n:,} rows have {known} as {column}, which stands for none"
+
+
+_NO_COUNTS = pa.table(
+    {
+        "table": pa.array([], pa.string()),
+        "column": pa.array([], pa.string()),
+        "value": pa.array([], pa.string()),
+        "rows": pa.array([], pa.int64()),
+    }
+)
+
+
+def _moment(microseconds: int) -> str:
+    """Return a time as the file has it."""
+    return datetime.fromtimestamp(microseconds / 1e6, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")

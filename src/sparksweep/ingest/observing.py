@@ -1,0 +1,105 @@
+"""What the values of rows show in passing, for the data check: empty fields, spans, how often each value occurs.
+
+It is gathered where rows are parsed, batch by batch, and put together afterwards. No Spark in here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sparksweep.ingest.schema import TableSchema
+
+__all__ = ["Observed"]
+
+# Of more different values nothing is kept: they would be too much to send about.
+_MOST_VALUES = 1 << 18
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What some rows of a table show.
+
+    Attributes
+    ----------
+    empty : mapping of str to int
+        Rows without a value, or with the empty text; by column, of those that may have none.
+    placeholders : mapping of str to int
+        Rows with one of the column's placeholders, by column.
+    spans : mapping of str to (int, int)
+        Lowest and highest value of the first key column, if it is whole numbers, and of each time (microseconds).
+    counts : mapping of str to pyarrow.Table or None
+        ``value`` and ``rows`` of each value of columns that refer to other tables, but for the first key column, of
+        which most tables have as many as rows; None of too many.
+    """
+
+    empty: Mapping[str, int]
+    placeholders: Mapping[str, int]
+    spans: Mapping[str, tuple[int, int]]
+    counts: Mapping[str, pa.Table | None]
+
+    @classmethod
+    def of(cls, batch: pa.RecordBatch, schema: TableSchema) -> Observed:
+        """Return what the rows of one batch show."""
+        empty, placeholders, spans = {}, {}, {}
+        for column in schema.columns:
+            values = batch.column(column.name)
+            if column.type == "string":
+                empty[column.name] = pc.sum(pc.equal(values, "")).as_py() or 0
+            elif column.nullable:
+                empty[column.name] = values.null_count
+            if column.placeholders:
+                # Compared one by one: to `is_in` -0.0 is not 0.0.
+                found = (pc.sum(pc.equal(values, known)).as_py() or 0 for known in column.placeholders)
+                placeholders[column.name] = sum(found)
+            is_key = schema.key[:1] == (column.name,) and pa.types.is_integer(values.type)
+            if (is_key or column.type == "timestamp") and values.null_count < len(values):
+                ends = pc.min_max(values.cast(pa.int64()))
+                spans[column.name] = (ends["min"].as_py(), ends["max"].as_py())
+        counts = {name: _few(_counted(batch.column(name))) for name in schema.counted_columns}
+        return cls(empty, placeholders, spans, counts)
+
+    @classmethod
+    def together(cls, parts: Iterable[Observed]) -> Observed:
+        """Return what several, at least one, show together."""
+        some = list(parts)
+        spans: dict[str, tuple[int, int]] = {}
+        for name, (low, high) in (span for each in some for span in each.spans.items()):
+            lowest, highest = spans.get(name, (low, high))
+            spans[name] = (min(low, lowest), max(high, highest))
+        return cls(
+            _added(each.empty for each in some),
+            _added(each.placeholders for each in some),
+            spans,
+            {name: _summed([each.counts[name] for each in some]) for name in some[0].counts},
+        )
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(total)
+
+
+def _counted(values: pa.Array) -> pa.Table:
+    found = pc.value_counts(values.drop_null())
+    return pa.table({"value": found.field("values"), "rows": found.field("counts")})
+
+
+def _summed(tables: Sequence[pa.Table | None]) -> pa.Table | None:
+    known = [each for each in tables if each is not None]
+    if len(known) < len(tables):
+        return None
+    if len(known) == 1:
+        return known[0]
+    summed = pa.concat_tables(known).group_by("value").aggregate([("rows", "sum")])
+    return _few(summed.select(["value", "rows_sum"]).rename_columns(["value", "rows"]))
+
+
+def _few(counts: pa.Table) -> pa.Table | None:
+    return counts if counts.num_rows <= _MOST_VALUES else None

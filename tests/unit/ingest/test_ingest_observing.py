@@ -1,0 +1,86 @@
+"""What the values of rows show, with literal ones and against plain Python."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparksweep.ingest import Column, Reference, TableSchema, observing
+from sparksweep.ingest.observing import Observed
+
+USES = TableSchema(
+    "uses",
+    (
+        Column("event_id", "int32"),
+        Column("app_id", "int64"),
+        Column("text", "string"),
+        Column("place", "float64", nullable=True, placeholders=(0.0, 1.0)),
+        Column("time", "timestamp", nullable=True),
+    ),
+    key=("event_id", "app_id"),
+    references=(Reference("event_id", ("events",)), Reference("app_id", ("apps",)), Reference("text", ("texts",))),
+)
+
+
+def batch(*rows):
+    columns = list(zip(*rows, strict=True))
+    schema = USES.arrow_schema()
+    arrays = [pa.array(values, field.type) for values, field in zip([*columns, range(len(rows))], schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def counts(observed, column):
+    table = observed.counts[column]
+    return dict(zip(table["value"].to_pylist(), table["rows"].to_pylist(), strict=True))
+
+
+ROWS = [(4, 7, "", 0.0, None), (4, -8, "a", None, 5_000_000), (6, 7, "a", 1.0, 2_000_000), (5, 7, "", -0.0, None)]
+
+
+def test_one_batch():
+    seen = Observed.of(batch(*ROWS), USES)
+    assert seen.empty == {"text": 2, "place": 1, "time": 2}
+    assert seen.placeholders == {"place": 3}
+    assert seen.spans == {"event_id": (4, 6), "time": (2_000_000, 5_000_000)}
+    assert list(seen.counts) == ["app_id", "text"], "the first column of the key has as many values as rows"
+    assert counts(seen, "app_id") == {7: 3, -8: 1}
+    assert counts(seen, "text") == {"": 2, "a": 2}
+
+
+def test_no_value_at_all():
+    seen = Observed.of(batch((1, 1, "a", None, None)), USES)
+    assert (seen.empty["place"], seen.placeholders["place"], seen.spans) == (1, 0, {"event_id": (1, 1)})
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(ROWS), min_size=1, max_size=12), st.lists(st.integers(1, 11), max_size=3))
+def test_parts_together_show_what_the_whole_shows(rows, cuts):
+    edges = sorted({0, len(rows), *(cut for cut in cuts if cut < len(rows))})
+    parts = [Observed.of(batch(*rows[i:j]), USES) for i, j in pairwise(edges)]
+    together, whole = Observed.together(parts), Observed.of(batch(*rows), USES)
+    assert (together.empty, together.placeholders, together.spans) == (whole.empty, whole.placeholders, whole.spans)
+    assert counts(together, "app_id") == counts(whole, "app_id") == Counter(row[1] for row in rows)
+
+
+def test_of_too_many_values_nothing_is_kept(monkeypatch):
+    monkeypatch.setattr(observing, "_MOST_VALUES", 2)
+    two, one = Observed.of(batch(*ROWS), USES), Observed.of(batch((9, 9, "a", None, None)), USES)
+    assert counts(two, "app_id") == {7: 3, -8: 1}
+    assert Observed.together([two, one]).counts["app_id"] is None
+    assert Observed.together([Observed.together([two, one]), one]).counts["app_id"] is None
+    assert Observed.of(batch(*ROWS, (9, 9, "a", None, None)), USES).counts["app_id"] is None
+
+
+def test_a_table_whose_equal_rows_are_dropped_counts_nothing():
+    dropping = TableSchema("uses", USES.columns, drop_duplicates=True, references=USES.references)
+    assert Observed.of(batch(*ROWS), dropping).counts == {}
+
+
+@pytest.mark.parametrize("name", ["event_id", "place"])
+def test_column_of_a_name(name):
+    assert USES.column(name).name == name

@@ -8,8 +8,10 @@ import sys
 
 import pytest
 
+from sparksweep.session import QUIET_ARCHIVE, archive_path
+
 # What runs for a minute does not earn back what the second compiler and a parallel collector cost two cores.
-QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+QUICK_JAVA = f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:SharedArchiveFile={archive_path()} {QUIET_ARCHIVE}"
 
 
 def pytest_configure(config):

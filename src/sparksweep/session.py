@@ -23,7 +23,10 @@ from sparksweep.config.sizes import parse_size
 from sparksweep.errors import SessionError
 
 __all__ = [
+    "QUIET_ARCHIVE",
+    "QUIET_LOG",
     "active_session",
+    "archive_path",
     "container_memory",
     "cpus_per_task",
     "executor_slots",
@@ -74,6 +77,8 @@ LATE_C2 = (
     "-XX:Tier4InvocationThreshold=200000 -XX:Tier4MinInvocationThreshold=24000 "
     "-XX:Tier4CompileThreshold=600000 -XX:Tier4BackEdgeThreshold=1600000"
 )
+# What the JVM says of an archive that it passes over, and of classes that cannot be in one.
+QUIET_ARCHIVE = "-Xlog:cds=off -Xlog:cds+dynamic=off -Xlog:class+path=off"
 QUIET_LOG = Path(__file__).with_name("log4j2.properties").as_uri()
 
 
@@ -207,11 +212,26 @@ def _settings(master: str | None, conf: Mapping[str, str]) -> dict[str, str]:
     ours = dict(BASE_CONF)
     if chosen.startswith("local"):
         ours.update(LOCAL_CONF)
-        ours["spark.driver.defaultJavaOptions"] = f"-Dlog4j2.configurationFile={QUIET_LOG} {LATE_C2}"
+        options = [f"-Dlog4j2.configurationFile={QUIET_LOG}", LATE_C2, *_archive_options()]
+        ours["spark.driver.defaultJavaOptions"] = " ".join(options)
     ours = {key: value for key, value in ours.items() if not submitted.contains(key)}
     if "PYSPARK_GATEWAY_PORT" in os.environ:
         _warn_of_late_settings(submitted, conf)
     return {**ours, **conf, "spark.master": chosen}
+
+
+def archive_path() -> Path:
+    """Return where this Python environment keeps its archive of Java classes, whether there is one or not.
+
+    `sparksweep.class_archive` makes it.
+    """
+    return Path(sys.prefix, "share", "sparksweep", "classes.jsa")
+
+
+def _archive_options() -> list[str]:
+    path = archive_path()
+    # Spark takes its options apart at blanks.
+    return [f'"-XX:SharedArchiveFile={path}"', QUIET_ARCHIVE] if path.is_file() else []
 
 
 def _submitted() -> pyspark.SparkConf:

@@ -23,6 +23,7 @@ def java_environment() -> dict[str, str]:
     session._find_java()
     environment = {**os.environ, "SPARK_HOME": str(Path(pyspark.__file__).parent), "SPARK_LOCAL_IP": "127.0.0.1"}
     environment["PYSPARK_PYTHON"] = sys.executable
+    environment["SPARK_SUBMIT_OPTS"] = QUICK_JAVA
     # A worker builds its executors' command line and cannot tell the Scala version from the pip package's layout.
     core = next(Path(environment["SPARK_HOME"], "jars").glob("spark-core_*.jar")).name
     environment["SPARK_SCALA_VERSION"] = core.split("_")[1].split("-")[0]
@@ -63,13 +64,13 @@ def standalone_cluster(folder: Path, workers: int = 2):
 def _start(processes, log: Path, name: str, *options: str) -> subprocess.Popen:
     environment = java_environment()
     java = Path(environment["JAVA_HOME"], "bin", "java") if environment.get("JAVA_HOME") else "java"
-    jars = str(Path(pyspark.__file__).parent / "jars" / "*")
+    home = environment["SPARK_HOME"]
     command = [
         str(java),
         "-Xmx256m",
         *QUICK_JAVA.split(),
         "-cp",
-        jars,
+        f"{home}/conf/{os.pathsep}{home}/jars/*",  # as Spark's own scripts give it, and so as it is in the archive
         f"org.apache.spark.deploy.{name}",
         "--webui-port",
         "0",

@@ -137,6 +137,13 @@ def test_interrupt_ends_with_130(ready, script, program, text):
     assert interrupt(ready, script, program, text) == 130
 
 
+ARCHIVE = "python -m sparksweep.class_archive"
+
+
+def pytest_calls(ready):
+    return [call for call in ready.calls() if " -m pytest " in call]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -149,13 +156,14 @@ def test_interrupt_ends_with_130(ready, script, program, text):
 def test_test_calls_pytest(ready, arguments, expected):
     ended = ready.run("scripts/test", *arguments)
     assert ended.returncode == 0
-    assert ready.calls() == [f"python -m pytest {each}" for each in expected]
+    assert pytest_calls(ready) == [f"python -m pytest {each}" for each in expected]
+    assert (ARCHIVE in ready.calls()) == (arguments == [])
 
 
 def test_test_runs_the_tests_on_spark_although_one_without_failed(ready):
     ready.set("pytest.ends", 1)
     assert ready.run("scripts/test").returncode == 1
-    assert len(ready.calls()) == 2
+    assert len(pytest_calls(ready)) == 2
 
 
 def test_interrupt_of_the_first_tests_begins_no_second(ready):
@@ -164,12 +172,43 @@ def test_interrupt_of_the_first_tests_begins_no_second(ready):
     ready.add_program(f"../{ready.project.name}/.venv/bin/python", catching)
     process = ready.start("scripts/test")
     deadline = time.monotonic() + 20
-    while not ready.calls() and time.monotonic() < deadline:
+    while not pytest_calls(ready) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=20)
     assert process.returncode == 130
-    assert len(ready.calls()) == 1
+    assert len(pytest_calls(ready)) == 1
+
+
+def test_interrupt_ends_the_archive_too(ready):
+    naps = 'trap "echo ended >>$STAGE/calls.log; exit 1" TERM; for nap in {1..400}; do sleep 0.05; done;'
+    python = ready.project / ".venv" / "bin" / "python"
+    text = python.read_text().replace('"-m pytest"*)', f'"-m sparksweep.class_archive") {naps} ;;\n    "-m pytest"*)')
+    slow = text.replace('"-m pytest"*)', '"-m pytest"*) trap "exit 2" INT; sleep 5;')
+    ready.add_program(f"../{ready.project.name}/.venv/bin/python", slow)
+    process = ready.start("scripts/test")
+    deadline = time.monotonic() + 20
+    while not (pytest_calls(ready) and ARCHIVE in ready.calls()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    while "ended" not in ready.calls() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert "ended" in ready.calls()
+
+
+def test_an_archive_of_java_classes_is_made_once(ready):
+    archive = ready.project / ".venv/share/sparksweep/classes.jsa"
+    archive.parent.mkdir(parents=True)
+    archive.touch()
+    os.utime(archive, (2e9, 2e9))
+    ready.run("scripts/test")
+    assert ARCHIVE not in ready.calls()
+    os.utime(archive, (0, 0))
+    ready.run("scripts/test")
+    assert ARCHIVE in ready.calls(), "older than the environment"
 
 
 CHECKS = ["ruff format --check .", "ruff check .", "mypy ", "lint-imports "]

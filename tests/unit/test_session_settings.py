@@ -12,6 +12,14 @@ from sparksweep import session
 from sparksweep.errors import SessionError
 
 
+@pytest.fixture(autouse=True)
+def archive(tmp_path, monkeypatch):
+    """Return where the archive of Java classes would be; there is none."""
+    path = tmp_path / "with blanks" / "classes.jsa"
+    monkeypatch.setattr(session, "archive_path", lambda: path)
+    return path
+
+
 def test_local_is_the_default_and_binds_the_loopback_address_only():
     settings = session._settings(None, {})
     assert settings["spark.master"].startswith("local[")
@@ -25,6 +33,15 @@ def test_local_is_the_default_and_binds_the_loopback_address_only():
         "-XX:Tier4MinInvocationThreshold",
     ]
     assert Path(log_settings.removeprefix("-Dlog4j2.configurationFile=file://")).is_file()
+
+
+def test_an_archive_of_classes_is_used_where_there_is_one(archive):
+    without = session._settings(None, {})["spark.driver.defaultJavaOptions"]
+    archive.parent.mkdir()
+    archive.touch()
+    options = session._settings(None, {})["spark.driver.defaultJavaOptions"]
+    assert options == f'{without} "-XX:SharedArchiveFile={archive}" {session.QUIET_ARCHIVE}'
+    assert "spark.driver.defaultJavaOptions" not in session._settings(None, {"spark.master": "yarn"})
 
 
 def test_the_users_settings_win_and_a_cluster_gets_no_local_ones():

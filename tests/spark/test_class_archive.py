@@ -1,0 +1,47 @@
+"""The archive of Java classes: the tests' own JVM maps it, and later ones that have the same class path can."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import psutil
+import pyspark
+import pytest
+
+from sparksweep.session import archive_path
+
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.skipif(not archive_path().is_file(), reason="python -m sparksweep.class_archive was not called"),
+]
+
+
+@pytest.fixture
+def jvm(spark):
+    """Return the process of the tests' JVM."""
+    return psutil.Process(pyspark.SparkContext._gateway.proc.pid)
+
+
+def test_the_session_maps_it(jvm):
+    assert str(archive_path()) in {mapped.path for mapped in jvm.memory_maps()}
+
+
+def test_classes_of_spark_come_from_it(jvm, tmp_path):
+    command, log = jvm.cmdline(), tmp_path / "classes.log"
+    class_path = command[command.index("-cp") + 1]
+    archive = f"-XX:SharedArchiveFile={archive_path()}"
+    options = [archive, "-Xshare:on", f"-Xlog:class+load:file={log}", "-cp", class_path]
+    subprocess.run([command[0], *options, "org.apache.spark.deploy.SparkSubmit", "--version"], check=True)
+    loaded = re.findall(r"(org\.apache\.spark\.\S+) source: (shared objects file)?", log.read_text())
+    named = [source for name, source in loaded if "$$Lambda" not in name]
+    assert named.count("shared objects file") > 0.8 * len(named) > 40
+
+
+def test_one_of_other_jars_is_passed_over_without_a_word(jvm, tmp_path):
+    archive = f"-XX:SharedArchiveFile={archive_path()}"
+    quiet = [option for option in jvm.cmdline() if option.startswith("-Xlog:")]
+    command = [jvm.cmdline()[0], archive, *quiet, "-cp", str(tmp_path), "-version"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "archive" not in ended.stdout + ended.stderr
+    assert "mismatch" not in ended.stdout + ended.stderr

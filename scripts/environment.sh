@@ -162,6 +162,7 @@ make_environment() {
     : >"$unfinished"
     say "installing sparksweep[$extras] with the versions of $constraints (0.5 GB to fetch the first time; log: $log)"
     pip_install -c "$constraints" -e ".[$extras]" || pip_failed
+    rm -f "$venv/share/sparksweep/classes.jsa" # of the jars before
     stamp "$extras"
     rm -f "$unfinished"
     say "installed in $((SECONDS - begin)) s"
@@ -225,7 +226,7 @@ archive_process=
 
 begin_class_archive() {
     local archive=$venv/share/sparksweep/classes.jsa
-    [ "$archive" -nt "$venv/made-from-local" ] && [ "$archive" -nt "$venv/bin/python" ] && return
+    [ ! -e "$archive" ] || return 0
     "$venv/bin/python" -m sparksweep.class_archive >"$venv-setup/class-archive.log" 2>&1 </dev/null &
     archive_process=$!
 }

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from sparksweep.session import QUIET_ARCHIVE, archive_path
+from sparksweep.session import archive_options
 
 # What runs for a minute does not earn back what the second compiler and a parallel collector cost two cores.
-QUICK_JAVA = f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:SharedArchiveFile={archive_path()} {QUIET_ARCHIVE}"
+QUICK_JAVA = " ".join(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *archive_options()])
 
 
 def pytest_configure(config):

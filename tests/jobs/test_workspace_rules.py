@@ -82,7 +82,8 @@ def test_of_a_changed_source_what_depends_on_it_is_made_again(command, source, w
     phones = {name: data for name, data in tables.items() if name.startswith("phone")}
     source.spoil("app_events", "\n1,", "\n2,")
     out = command("features", experiment, "--workspace", workspace, *features).done()
-    assert f"ingest: app_events changed in {source.folder} -> {workspace / 'tables'}\n" in out
+    assert f"/workspace/tables is made anew: changed in {source.folder}\n" in out
+    assert "ingest: app_events of " in out
     assert "features: " not in out
     assert contents(workspace / "matrix") == matrix, "which is made of events alone"
     after = contents(workspace / "tables")
@@ -90,10 +91,31 @@ def test_of_a_changed_source_what_depends_on_it_is_made_again(command, source, w
     assert after["ingest.json"] != tables["ingest.json"]
     source.spoil("events", "2016-05-02", "2016-05-03")
     out = command("features", experiment, "--workspace", workspace, *features).done()
-    assert f"ingest: events changed in {source.folder} -> " in out
+    assert "ingest: events of " in out
     assert "features: matrix/four_sets is made anew: changed tables events\n" in out
     assert contents(workspace / "matrix") != matrix
     assert "anew" not in command("features", experiment, "--workspace", workspace, *features).done()
+
+
+def test_predict_with_a_run_does_not_make_anew_what_the_run_was_fitted_on(
+    command, source, write_experiment, quick, tmp_path
+):
+    search = {**quick, "params": {}, "cv": 2}
+    experiment, workspace = write_experiment(tmp_path / "mine.yaml", source.folder, search=search), tmp_path / "ws"
+    command("sweep", experiment, "--workspace", workspace).done()
+    (run,) = runs_of(workspace)
+    before = contents(workspace)
+    source.spoil("gender_age_test", "905", "906")
+    line = command("predict", experiment, "--workspace", workspace, "--run", run.name).failed(2)
+    assert line == (
+        f"ingest: gender_age_test of {workspace / 'tables'} would have to be made anew: changed in {source.folder}; "
+        f"run {run.name} was fitted on what is there; sweep first, or predict without --run"
+    )
+    assert contents(workspace) == before
+    fewer = ("--set", "features.sets=[hour]")
+    line = command("predict", experiment, "--workspace", workspace, "--run", run.name, *fewer).failed(2)
+    assert "would have to be made anew" in line
+    assert contents(workspace) == before
 
 
 def test_strict_ingest(command, source, write_experiment, tmp_path):
@@ -163,6 +185,13 @@ def test_another_name_is_a_second_matrix(command, copied):
 def test_a_model_of_other_features_does_not_predict(command, copied):
     changed = ("--set", "features.sets=[weekday]")
     arguments = ("predict", copied.experiment, "--workspace", copied.workspace, *changed, "--run", copied.run.name)
+    line = command(*arguments).failed(2)
+    assert line == (
+        "features: matrix/four_sets would have to be made anew: sets was ['brand_model', 'weekday', 'hour', "
+        f"'weekday_hour'], is ['weekday']; run {copied.run.name} was fitted on what is there; sweep first, or predict "
+        "without --run"
+    )
+    command("features", copied.experiment, "--workspace", copied.workspace, *changed).done()
     line = command(*arguments).failed(2)
     assert line.startswith(f"run {copied.run.name} was fitted on another matrix than matrix/four_sets holds now; ")
 
@@ -381,6 +410,9 @@ def test_a_changed_file_is_imported_again(command, sweep_file, iris, tmp_path):
     assert "import: 60 rows" in out
     (tmp_path / "iris.npz").unlink()
     assert "import: " not in command("sweep", tmp_path / "mine.yaml", "--workspace", tmp_path / "workspace").done()
+    other = ("--set", "data.target=other.npy")
+    line = command("sweep", tmp_path / "mine.yaml", "--workspace", tmp_path / "workspace", *other).failed(2)
+    assert f"was made of {tmp_path / 'iris.npz'}, made with other settings, and the file is gone; use another" in line
 
 
 # ---- How it is split, scored and refitted
@@ -430,3 +462,85 @@ def test_a_model_that_was_not_refitted_does_not_predict(command, copied, quick, 
     line = command("predict", experiment, "--workspace", copied.workspace, "--run", run.name).failed(1)
     assert line == f"{run / 'model'} is not there: the run was not refitted, or did not end"
     assert not (run / "submission.csv").exists()
+
+
+# ---- Somebody's own event logs
+
+LOGS = """
+tables:
+  shoppers: {columns: {shopper: int64, kind: string}, key: [shopper]}
+  others: {columns: {shopper: int64}, key: [shopper]}
+  visits: {columns: {shopper: int64, time: timestamp}, references: {shopper: [shoppers, others]}}
+rows: {train: shoppers, test: others, key: shopper, target: kind}
+feature_sets:
+  hour: {kind: share, table: visits, by: hour(time)}
+  day: {kind: share, table: visits, by: weekday(time)}
+"""
+
+
+@pytest.fixture
+def logs(tmp_path, source, write_experiment, quick, monkeypatch):
+    """Return an experiment on tables of a shop, and their folder."""
+    shoppers = [f"{number},{'early' if number % 2 else 'late'}" for number in range(40)]
+    visits = [f"{number},2026-03-0{1 + number % 5} {7 + 12 * (1 - number % 2):02d}:30:00" for number in range(45)]
+    source.write("shoppers", "\n".join(["shopper,kind", *shoppers]) + "\n")
+    source.write("others", "\n".join(["shopper", *map(str, range(40, 45))]) + "\n")
+    source.write("visits", "\n".join(["shopper,time", *visits, "99,2026-03-01 00:00:00"]) + "\n")
+    (tmp_path / "shop.yaml").write_text(LOGS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    data = {"format": "logs", "schema_file": "shop.yaml"}
+    features = {"name": "shop", "sets": ["hour", "day"]}
+    search = {**quick, "params": {}, "cv": 2}
+    return write_experiment(tmp_path / "mine.yaml", source.folder, data=data, features=features, search=search)
+
+
+def test_own_event_logs_from_zips_to_predictions(command, logs, tmp_path):
+    workspace = tmp_path / "workspace"
+    out = command("sweep", logs, "--workspace", workspace, "--predict").done()
+    assert "features: train has 40 rows x 7 columns, 80 values" in out
+    assert "features: test has 5 rows x 7 columns, 10 values" in out
+    (run,) = runs_of(workspace)
+    with open(run / "submission.csv", encoding="utf-8", newline="") as file:
+        header, *lines = csv.reader(file)
+    assert header == ["shopper", "early", "late"]
+    # Who comes in the morning is early: 40, 42 and 44 come in the evening.
+    assert [float(early) > 0.5 for _, early, _ in lines] == [False, True, False, True, False]
+    report = command("ingest", logs, "--workspace", workspace).done()
+    assert "warning: visits: 1 rows have a shopper that is not in shoppers or others (1 values, such as 99)" in report
+
+
+def test_a_changed_schema_makes_anew_what_it_is_about(command, logs, tmp_path):
+    workspace = tmp_path / "workspace"
+    command("features", logs, "--workspace", workspace).done()
+    assert "anew" not in command("features", logs, "--workspace", workspace).done()
+    schema = tmp_path / "shop.yaml"
+    schema.write_text(LOGS.replace("weekday(time)", "weekday(time) + 1"), encoding="utf-8")
+    out = command("features", logs, "--workspace", workspace).done()
+    assert "features: matrix/shop is made anew: definitions was " in out
+    assert "ingest" not in out
+    schema.write_text(LOGS.replace("time: timestamp", "time: string").replace("(time)", "(to_date(time))"))
+    out = command("features", logs, "--workspace", workspace).done()
+    assert "ingest: visits of " in out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (
+            "hour(time)",
+            "hours(time)",
+            "shop.yaml: feature_sets.hour.by: 'hours(time)': 'hours' is no function that is ",
+        ),
+        ("  day:", "  days:", "features.sets: unknown feature set 'day'; did you mean 'days'? (known: hour, days)"),
+    ],
+)
+def test_a_wrong_schema_is_told_before_anything_is_done(command, logs, tmp_path, old, new, line):
+    (tmp_path / "shop.yaml").write_text(LOGS.replace(old, new), encoding="utf-8")
+    assert line in command("sweep", logs, "--workspace", tmp_path / "workspace").failed(2)
+    assert not (tmp_path / "workspace").exists()
+
+
+def test_no_schema_file(command, logs, tmp_path):
+    absent = ("--set", "data.schema_file=absent.yaml")
+    line = command("sweep", logs, "--workspace", tmp_path / "workspace", *absent).failed(2)
+    assert line == "data.schema_file: no file 'absent.yaml'; give the path of the YAML that tells the tables"

@@ -9,11 +9,13 @@ import psutil
 import pyspark
 import pytest
 
-from sparksweep.session import archive_path
+from sparksweep.class_archive import make_archive
+from sparksweep.errors import SessionError
+from sparksweep.session import archive_options, archive_path
 
 pytestmark = [
     pytest.mark.spark,
-    pytest.mark.skipif(not archive_path().is_file(), reason="python -m sparksweep.class_archive was not called"),
+    pytest.mark.skipif(not archive_options(), reason="python -m sparksweep.class_archive was not called"),
 ]
 
 
@@ -45,3 +47,9 @@ def test_one_of_other_jars_is_passed_over_without_a_word(jvm, tmp_path):
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "archive" not in ended.stdout + ended.stderr
     assert "mismatch" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.usefixtures("spark")
+def test_it_takes_a_jvm_of_its_own():
+    with pytest.raises(SessionError, match="a Spark session is or was active in this process"):
+        make_archive()

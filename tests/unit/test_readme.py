@@ -35,5 +35,12 @@ def test_each_command_has_the_options_shown(command):
     assert subcommand.make_context(name, rest).params
 
 
+def test_the_schema_of_event_logs_is_one():
+    from sparksweep.eventlogs import parse_log_schema
+
+    (shown,) = (text for text in EXPERIMENTS if "feature_sets:" in text)
+    assert set(parse_log_schema(shown, "README.md").feature_sets) == {"hour", "product", "aisle", "word", "segment"}
+
+
 def test_there_are_commands_to_look_at():
     assert {command[0] for command in COMMANDS} >= {"generate", "sweep", "predict", "runs"}

@@ -35,13 +35,18 @@ def test_local_is_the_default_and_binds_the_loopback_address_only():
     assert Path(log_settings.removeprefix("-Dlog4j2.configurationFile=file://")).is_file()
 
 
-def test_an_archive_of_classes_is_used_where_there_is_one(archive):
+def test_an_archive_of_classes_is_used_by_the_java_that_made_it(archive, monkeypatch):
     without = session._settings(None, {})["spark.driver.defaultJavaOptions"]
     archive.parent.mkdir()
     archive.touch()
+    assert session._settings(None, {})["spark.driver.defaultJavaOptions"] == without, "nobody knows who made it"
+    archive.with_suffix(".java").write_text(session.java_program())
+    quiet = " ".join(f'"{option}"' for option in session.QUIET_ARCHIVE)
     options = session._settings(None, {})["spark.driver.defaultJavaOptions"]
-    assert options == f'{without} "-XX:SharedArchiveFile={archive}" {session.QUIET_ARCHIVE}'
+    assert options == f'{without} "-XX:SharedArchiveFile={archive}" {quiet}'
     assert "spark.driver.defaultJavaOptions" not in session._settings(None, {"spark.master": "yarn"})
+    monkeypatch.setenv("JAVA_HOME", "/opt/java8")
+    assert session._settings(None, {})["spark.driver.defaultJavaOptions"] == without
 
 
 def test_the_users_settings_win_and_a_cluster_gets_no_local_ones():

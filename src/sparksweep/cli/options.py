@@ -19,7 +19,7 @@ Workspace = Annotated[
         "-w",
         envvar="SPARKSWEEP_WORKSPACE",
         metavar="URI",
-        help="Folder or URI that holds tables, matrices and runs; made when absent.",
+        help="Folder or URI that holds tables, matrices, ledger and runs; made by the commands that fill it.",
     ),
 ]
 Overrides = Annotated[

@@ -40,14 +40,18 @@ class DataSettings(_Section):
     ----------
     source : str
         A folder with the scenario's zips, or the file of another format; relative to the current folder.
-    format : {"talkingdata", "npz", "svmlight", "parquet"}
-        ``talkingdata`` are event logs that become a matrix by feature sets; the others are a matrix already.
+    format : {"talkingdata", "logs", "npz", "svmlight", "parquet"}
+        ``talkingdata`` and ``logs`` are event logs that become a matrix by feature sets, the scenario's and those of
+        `schema_file`; the others are a matrix already.
+    schema_file : str, optional
+        Path or URI of the YAML file that tells the tables and feature sets of ``logs``; relative to the current folder.
     target, fold_column, group_column, weight_column : str, optional
         Names in a file of the other formats: the target, per-row fold numbers, groups and weights.
     """
 
     source: str = Field(min_length=1)
-    format: Literal["talkingdata", "npz", "svmlight", "parquet"] = "talkingdata"
+    format: Literal["talkingdata", "logs", "npz", "svmlight", "parquet"] = "talkingdata"
+    schema_file: str | None = None
     target: str | None = None
     fold_column: str | None = None
     group_column: str | None = None
@@ -60,6 +64,8 @@ class DataSettings(_Section):
         wrong = [name for name in named if name not in allowed.get(self.format, set())]
         if wrong:
             raise ValueError(f"{', '.join(wrong)} cannot be set for format {self.format}")
+        if (self.format == "logs") != (self.schema_file is not None):
+            raise ValueError("schema_file and format logs go together: it tells what the logs are")
         if self.format == "parquet" and self.target is None:
             raise ValueError("format parquet needs data.target, the name of the target's column")
         return self

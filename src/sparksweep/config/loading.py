@@ -19,8 +19,8 @@ __all__ = ["Check", "nearest", "parse_experiment"]
 
 MATRIX_FORMATS = ("npz", "svmlight", "parquet")
 
-# Looks at one valid section and yields what is wrong with it as "key: message".
-Check = Callable[[Any], Iterable[str]]
+# Looks at one valid section, and at those valid ones that stand before it, and yields what is wrong as "key: message".
+Check = Callable[[Any, Mapping[str, Any]], Iterable[str]]
 
 SECTIONS: Mapping[str, type[BaseModel]] = {
     "data": DataSettings,
@@ -62,7 +62,7 @@ def parse_experiment(
         if found is not None:
             sections[name] = found
             if not (name == "features" and _is_matrix_already(settings)):
-                wrong = [f"{name}.{line}" for check in (checks or {}).get(name, ()) for line in check(found)]
+                wrong = [f"{name}.{line}" for check in (checks or {}).get(name, ()) for line in check(found, sections)]
         problems += [f"{origin}: {line}" for line in wrong]
     spark, wrong = _spark_settings(settings.get("spark"))
     problems += [f"{origin}: {line}" for line in wrong]
@@ -124,7 +124,7 @@ def _section(settings: Mapping[str, Any], name: str, model: type[BaseModel]) -> 
 
 def _is_matrix_already(settings: Mapping[str, Any]) -> bool:
     data = settings.get("data")
-    return isinstance(data, dict) and data.get("format", "talkingdata") != "talkingdata"
+    return isinstance(data, dict) and data.get("format", "talkingdata") not in ("talkingdata", "logs")
 
 
 def _each_once(errors: Iterable[Any]) -> list[Any]:

@@ -25,10 +25,20 @@ from pyspark.sql.pandas.types import to_arrow_type
 
 from sparksweep.errors import UsageError
 from sparksweep.features.coding import bundle_codes, count_bundles, count_things
+from sparksweep.ingest import LINE
 from sparksweep.session import local_folders
 from sparksweep.storage.failures import os_failures
 
-__all__ = ["Counts", "broadcast", "cached", "counted", "counted_by_owner", "in_one_partition", "numbered"]
+__all__ = [
+    "Counts",
+    "broadcast",
+    "cached",
+    "counted",
+    "counted_by_owner",
+    "first_lines",
+    "in_one_partition",
+    "numbered",
+]
 
 # Each partition becomes a file that the driver reads along with all others, so there should not be hundreds.
 _MOST_PARTITIONS = 32
@@ -168,6 +178,13 @@ def broadcast(spark: SparkSession, value: V) -> Iterator[Broadcast[V]]:
 def in_one_partition(frame: DataFrame) -> DataFrame:
     """Return a frame of few lines (as many as a set has keys) as one partition: what is made of it needs no shuffle."""
     return frame.coalesce(1)
+
+
+def first_lines(frame: DataFrame) -> DataFrame:
+    """Return, of each ``row``, only the first line of the file that names it; the frame has ``line``, no two alike."""
+    # Texts stay where they are: only numbers are compared across partitions.
+    first_df = frame.groupBy("row").agg(F.min(LINE).alias(LINE)).select(LINE)
+    return frame.join(F.broadcast(first_df), on=LINE, how="left_semi")
 
 
 def numbered(frame: DataFrame, *order: str) -> DataFrame:

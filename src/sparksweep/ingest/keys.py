@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from sparksweep.ingest.schema import LINE
@@ -26,6 +26,8 @@ Integers = npt.NDArray[np.int64]
 # An odd constant whose multiples lie evenly spread over 64 bits (2**64 / golden ratio), as int64.
 _SPREAD = np.int64(-7046029254386353131)
 _LINES_SHOWN = 3
+# Names that no column of a file has.
+_N_ROWS, _FIRST = "rows of the key", "first line of the key"
 _MOST_DIGESTS = 10_000
 
 
@@ -147,10 +149,11 @@ def find_repeated_keys(table_df: DataFrame, key: Sequence[str]) -> RepeatedKeys 
 
 
 def rows_of_repeated_keys(table_df: DataFrame, key: Sequence[str], at_most: int) -> pd.DataFrame:
-    """Return the rows, of each key in the order of the file, whose key stands on several lines."""
-    keys_df = table_df.groupBy(*key).agg(F.count("*").alias("n_rows"), F.min(LINE).alias("first")).where("n_rows > 1")
-    rows_df = table_df.join(keys_df.drop("n_rows"), on=list(key), how="inner")
-    return rows_df.orderBy("first", LINE).drop("first").limit(at_most).select(*table_df.columns).toPandas()
+    """Return the rows whose key stands on several lines, as texts; those of the key that came first come first."""
+    same_key = Window.partitionBy(*key)  # nulls are alike, as they are where keys are counted
+    rows_df = table_df.withColumn(_N_ROWS, F.count("*").over(same_key)).where(F.col(_N_ROWS) > 1)
+    ordered_df = rows_df.withColumn(_FIRST, F.min(LINE).over(same_key)).orderBy(_FIRST, LINE).limit(at_most)
+    return ordered_df.select(*(F.col(name).cast("string") for name in table_df.columns)).toPandas()
 
 
 def find_common_key(

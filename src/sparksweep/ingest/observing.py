@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 
 from sparksweep.ingest.schema import TableSchema
 
-__all__ = ["Observed"]
+__all__ = ["MOST_HELD", "Observed"]
 
-# Of more different values nothing is kept: they would be too much to send about.
-_MOST_VALUES = 1 << 18
+# Of more different values nothing is kept: of one task they would be too much to send about, of all too much to hold.
+MOST_SENT = 1 << 15
+MOST_HELD = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,12 @@ class Observed:
             if (is_key or column.type == "timestamp") and values.null_count < len(values):
                 ends = pc.min_max(values.cast(pa.int64()))
                 spans[column.name] = (ends["min"].as_py(), ends["max"].as_py())
-        counts = {name: _few(_counted(batch.column(name))) for name in schema.counted_columns}
+        counts = {name: _few(_counted(batch.column(name)), MOST_SENT) for name in schema.counted_columns}
         return cls(empty, placeholders, spans, counts)
 
     @classmethod
-    def together(cls, parts: Iterable[Observed]) -> Observed:
-        """Return what several, at least one, show together."""
+    def together(cls, parts: Iterable[Observed], most_values: int = MOST_SENT) -> Observed:
+        """Return what several, at least one, show together; the counts of so many values at most."""
         some = list(parts)
         spans: dict[str, tuple[int, int]] = {}
         for name, (low, high) in (span for each in some for span in each.spans.items()):
@@ -75,7 +76,7 @@ class Observed:
             _added(each.empty for each in some),
             _added(each.placeholders for each in some),
             spans,
-            {name: _summed([each.counts[name] for each in some]) for name in some[0].counts},
+            {name: _summed([each.counts[name] for each in some], most_values) for name in some[0].counts},
         )
 
 
@@ -91,15 +92,15 @@ def _counted(values: pa.Array) -> pa.Table:
     return pa.table({"value": found.field("values"), "rows": found.field("counts")})
 
 
-def _summed(tables: Sequence[pa.Table | None]) -> pa.Table | None:
+def _summed(tables: Sequence[pa.Table | None], most: int) -> pa.Table | None:
     known = [each for each in tables if each is not None]
     if len(known) < len(tables):
         return None
     if len(known) == 1:
         return known[0]
     summed = pa.concat_tables(known).group_by("value").aggregate([("rows", "sum")])
-    return _few(summed.select(["value", "rows_sum"]).rename_columns(["value", "rows"]))
+    return _few(summed.select(["value", "rows_sum"]).rename_columns(["value", "rows"]), most)
 
 
-def _few(counts: pa.Table) -> pa.Table | None:
-    return counts if counts.num_rows <= _MOST_VALUES else None
+def _few(counts: pa.Table, most: int) -> pa.Table | None:
+    return counts if counts.num_rows <= most else None

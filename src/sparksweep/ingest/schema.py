@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -107,6 +108,11 @@ class TableSchema:
     def column_names(self) -> list[str]:
         """Names in the order of the header."""
         return [column.name for column in self.columns]
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of the whole schema: a table that was made by another one is not this one's."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
     def column(self, name: str) -> Column:
         """Return the column of a name."""

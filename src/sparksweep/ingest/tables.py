@@ -70,7 +70,8 @@ def source_fingerprint(source: str | Path, schemas: Sequence[TableSchema]) -> di
     Returns
     -------
     dict
-        For each table ``member``, ``size`` (bytes) and ``crc`` (8 hex digits); survives JSON unchanged.
+        For each table ``member``, ``size`` (bytes), ``crc`` (8 hex digits) and ``schema``, a digest of what is made of
+        it; survives JSON unchanged.
 
     Raises
     ------
@@ -82,7 +83,9 @@ def source_fingerprint(source: str | Path, schemas: Sequence[TableSchema]) -> di
         It cannot be read.
     """
     archives = find_archives(source, schemas)
-    return {schema.name: describe_member(archives[schema.name], schema) for schema in schemas}
+    return {
+        schema.name: {**describe_member(archives[schema.name], schema), "schema": schema.digest} for schema in schemas
+    }
 
 
 def ingest_tables(

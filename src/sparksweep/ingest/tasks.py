@@ -16,7 +16,7 @@ from pyspark import Accumulator, AccumulatorParam
 from sparksweep.errors import ArchiveError, SparksweepError
 from sparksweep.ingest.blocks import read_blocks
 from sparksweep.ingest.keys import KeyRun
-from sparksweep.ingest.observing import Observed
+from sparksweep.ingest.observing import MOST_HELD, Observed
 from sparksweep.ingest.rows import parse_block, read_rows
 from sparksweep.ingest.schema import TableSchema
 from sparksweep.python_tasks import python_task
@@ -105,7 +105,7 @@ def summed(table: str, outcomes: Iterable[Outcome]) -> Outcome:
     runs = [each.keys for each in parts if each.keys is not None]
     keys = reduce(KeyRun.followed_by, runs) if runs else None
     seen = [each.observed for each in parts if each.observed is not None]
-    observed = Observed.together(seen) if seen else None
+    observed = Observed.together(seen, MOST_HELD) if seen else None
     return Outcome(table, 1, sum(each.rows_read for each in parts), keys, observed, problems[0] if problems else None)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from sparksweep.config import Experiment, FeatureSettings, parse_experiment
 from sparksweep.config.loading import nearest
-from sparksweep.errors import UsageError
+from sparksweep.errors import ConfigError, UsageError
+from sparksweep.eventlogs.schema import LogSchema, parse_log_schema
 from sparksweep.search.settings import search_problems
 from sparksweep.storage import open_store
 from sparksweep.storage.failures import os_failures
 from sparksweep.talkingdata import FEATURE_SETS
 
-__all__ = ["read_experiment", "shipped_experiments"]
+__all__ = ["read_experiment", "read_log_schema", "shipped_experiments"]
 
 
 def read_experiment(name: str, overrides: Sequence[str] = ()) -> Experiment:
@@ -35,7 +38,33 @@ def read_experiment(name: str, overrides: Sequence[str] = ()) -> Experiment:
         It is wrong; lists every problem.
     """
     text, origin = _read(name)
-    return parse_experiment(text, origin, overrides, {"features": [_unknown_sets], "search": [search_problems]})
+    checks = {"features": [_unknown_sets], "search": [lambda search, _: search_problems(search)]}
+    experiment = parse_experiment(text, origin, overrides, checks)
+    if experiment.data.schema_file is not None:
+        known = read_log_schema(experiment.data.schema_file).feature_sets
+        problems = [f"{origin}: features.{line}" for line in _not_among(experiment.features.sets, known)]
+        if problems:
+            raise ConfigError(problems)
+    return experiment
+
+
+def read_log_schema(name: str) -> LogSchema:
+    """Return the schema of event logs in a file.
+
+    Raises
+    ------
+    UsageError
+        There is no such file.
+    ConfigError
+        It is wrong; lists every problem.
+    """
+    try:
+        text, origin = _read_file(name)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"data.schema_file: no file {name!r}; give the path of the YAML that tells the tables"
+        ) from error
+    return parse_log_schema(text, origin)
 
 
 def shipped_experiments() -> list[str]:
@@ -49,19 +78,27 @@ def _shipped() -> resources.abc.Traversable:
 
 def _read(name: str) -> tuple[str, str]:
     """Return text and origin of an experiment."""
-    if "://" in name:
-        folder, _, file = name.rpartition("/")
-        return _decode(open_store(folder).read_bytes(file), name), name
-    with os_failures("read", name):
-        path = Path(name)
-        if path.is_file():
-            return _decode(path.read_bytes(), name), name
+    with suppress(FileNotFoundError):
+        return _read_file(name)
     known = shipped_experiments()
     if name in known:
         return (_shipped() / f"{name}.yaml").read_text(encoding="utf-8"), name
     raise UsageError(
         f"no experiment {name!r}: neither a file nor one of the shipped {', '.join(known)}{nearest(name, known)}"
     )
+
+
+def _read_file(name: str) -> tuple[str, str]:
+    """Return text and origin of a file by its path or URI; FileNotFoundError where there is none."""
+    if "://" in name:
+        folder, _, file = name.rpartition("/")
+        return _decode(open_store(folder).read_bytes(file), name), name
+    with os_failures("read", name):
+        path = Path(name)
+        data = path.read_bytes() if path.is_file() else None
+    if data is None:
+        raise FileNotFoundError(name)
+    return _decode(data, name), name
 
 
 def _decode(data: bytes, name: str) -> str:
@@ -71,7 +108,14 @@ def _decode(data: bytes, name: str) -> str:
         raise UsageError(f"{name}: is not UTF-8 text at byte {error.start}; save it as UTF-8") from error
 
 
-def _unknown_sets(features: FeatureSettings) -> Iterator[str]:
-    for name in features.sets:
-        if name not in FEATURE_SETS:
-            yield f"sets: unknown feature set {name!r}{nearest(name, FEATURE_SETS)} (known: {', '.join(FEATURE_SETS)})"
+def _unknown_sets(features: FeatureSettings, sections: Mapping[str, Any]) -> Iterator[str]:
+    data = sections.get("data")
+    if data is None or data.format == "talkingdata":
+        yield from _not_among(features.sets, FEATURE_SETS)
+
+
+def _not_among(sets: Iterable[str], known: Iterable[str]) -> Iterator[str]:
+    names = list(known)
+    for name in sets:
+        if name not in names:
+            yield f"sets: unknown feature set {name!r}{nearest(name, names)} (known: {', '.join(names)})"

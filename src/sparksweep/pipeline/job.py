@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 from sparksweep.config import Experiment
 from sparksweep.errors import UsageError
 from sparksweep.pipeline.experiments import read_experiment
+from sparksweep.pipeline.scenarios import Scenario, scenario_of
 from sparksweep.session import open_session
 from sparksweep.storage import Store, local_path, open_store
 
@@ -30,16 +31,34 @@ class Job:
         Takes a line for the user.
     rebuild : bool
         Make tables and matrices anew although they are there.
+    scenario : Scenario or None
+        What the event logs are; None where the data is a matrix already.
+    keep : str
+        Why what is there must not be made anew, "" where it may.
     """
 
     experiment: Experiment
     store: Store
     say: Callable[[str], None]
     rebuild: bool = False
+    scenario: Scenario | None = None
+    keep: str = ""
 
     def spark(self) -> SparkSession:
         """Return the session, started at the first call with the experiment's settings."""
         return open_session(f"sparksweep {self.experiment.name}", conf=self.experiment.spark)
+
+    def begin_anew(self, what: str, why: str) -> None:
+        """Say that something is made anew, or refuse to.
+
+        Raises
+        ------
+        UsageError
+            It must be kept.
+        """
+        if self.keep:
+            raise UsageError(f"{what} would have to be made anew: {why}; {self.keep}")
+        self.say(f"{what} is made anew: {why}")
 
     @property
     def matrix_folder(self) -> str:
@@ -78,7 +97,7 @@ def start_job(
     settings = read_experiment(experiment, overrides)
     if local_path(workspace) is None:
         open_session(f"sparksweep {settings.name}", conf=settings.spark)
-    return Job(settings, open_store(workspace), say, rebuild)
+    return Job(settings, open_store(workspace), say, rebuild, scenario_of(settings.data))
 
 
 def existing_workspace(uri: str) -> Store:

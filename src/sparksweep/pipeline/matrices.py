@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sparksweep.errors import StorageError, UsageError
-from sparksweep.ingest import known_values, local_source, read_tables
+from sparksweep.ingest import local_source, read_tables
 from sparksweep.matrix import Matrix, import_npz, import_parquet, import_svmlight, open_matrix
 from sparksweep.pipeline.job import Job
+from sparksweep.pipeline.scenarios import Scenario
 from sparksweep.pipeline.tables import ensure_tables
-from sparksweep.talkingdata import SCHEMAS, build_matrices, tables_of
 
 __all__ = ["ensure_matrices", "has_part", "open_part"]
 
@@ -27,8 +27,8 @@ def ensure_matrices(job: Job) -> None:
     DataError
         The data is missing or wrong.
     """
-    if job.experiment.data.format == "talkingdata":
-        _ensure_features(job)
+    if job.scenario is not None:
+        _ensure_features(job, job.scenario)
     else:
         _ensure_import(job)
 
@@ -43,47 +43,38 @@ def open_part(job: Job, part: str) -> Matrix:
     return open_matrix(job.store.fetch(f"{job.matrix_folder}/{part}"))
 
 
-def _ensure_features(job: Job) -> None:
+def _ensure_features(job: Job, scenario: Scenario) -> None:
     report = ensure_tables(job)
     features = job.experiment.features
-    tables = {name: report.fingerprint[name] for name in tables_of(features.sets)}
-    wanted = {"tables": tables, "sets": list(features.sets), "encoding": features.encoding}
-    found = [_sources(job, part) for part in ("train", "test")]
-    if found == [wanted, wanted] and not job.rebuild:
+    names, more = scenario.made_of(features.sets)
+    tables = {name: report.fingerprint[name] for name in names}
+    wanted = {"tables": tables, "sets": list(features.sets), "encoding": features.encoding, **more}
+    found = [_sources(job, part) for part in scenario.parts]
+    if all(each == wanted for each in found) and not job.rebuild:
         return
     if any(found) and not job.rebuild:
-        job.say(f"features: {job.matrix_folder} is made anew: {_what_changed(found[0] or found[1] or {}, wanted)}")
+        job.begin_anew(f"features: {job.matrix_folder}", _what_changed(found, wanted))
     job.say(f"features: {', '.join(features.sets)} as {features.encoding} -> {job.store.uri(job.matrix_folder)}")
     spark = job.spark()
-    tables_df = read_tables(spark, job.store, SCHEMAS)
-    (app_events,) = (schema for schema in SCHEMAS if schema.name == "app_events")
-    built = build_matrices(
-        spark,
-        tables_df,
-        features.sets,
-        features.encoding,
-        job.store,
-        job.matrix_folder,
-        wanted,
-        known_values(job.store, app_events, "app_id"),
-    )
+    tables_df = read_tables(spark, job.store, scenario.schemas)
+    built = scenario.build(spark, tables_df, features, job.store, job.matrix_folder, wanted)
     for part, manifest in built.items():
         rows, columns = manifest.shape
         job.say(f"features: {part} has {rows} rows x {columns} columns, {manifest.nnz} values")
 
 
-def _what_changed(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Return what a matrix is no longer made of, setting by setting and table by table."""
-    changes = [
-        f"{name} was {found.get(name)}, is {wanted[name]}"
-        for name in ("sets", "encoding")
-        if found.get(name) != wanted[name]
-    ]
-    before = found.get("tables") or {}
+def _what_changed(found: Sequence[Mapping[str, Any] | None], wanted: Mapping[str, Any]) -> str:
+    """Return what the parts of a matrix are no longer made of, setting by setting and table by table."""
+    old = next((each for each in found if each is not None and each != wanted), None)
+    if old is None:
+        return "a part was missing"
+    names = [name for name in wanted if name != "tables" and old.get(name) != wanted[name]]
+    changes = [f"{name} was {old.get(name)}, is {wanted[name]}" for name in names]
+    before = old.get("tables") or {}
     tables = [name for name, each in wanted["tables"].items() if name in before and before[name] != each]
     if tables:
         changes.append(f"changed tables {', '.join(tables)}")
-    return "; ".join(changes) or "a part was missing"
+    return "; ".join(changes)
 
 
 def _ensure_import(job: Job) -> None:
@@ -95,15 +86,20 @@ def _ensure_import(job: Job) -> None:
         wanted.update(size=stat.st_size, modified=stat.st_mtime_ns)
     found = _sources(job, "train")
     if found is not None and not job.rebuild:
-        if found == wanted or (found.get("file") == str(file) and not file.exists()):
-            return  # a file that was cleared away after the import will do
-        if found.get("file") != str(file):
+        if not file.exists():  # one that was cleared away after the import will do
+            found = {name: value for name, value in found.items() if name not in ("size", "modified")}
+        if found == wanted:
+            return
+        if found.get("file") != str(file) or not file.exists():
+            other = (
+                "made with other settings, and the file is gone" if found.get("file") == str(file) else f"not of {file}"
+            )
             raise UsageError(
-                f"data.source: {job.store.uri(job.matrix_folder)} was made of {found.get('file')}, not of {file}; "
+                f"data.source: {job.store.uri(job.matrix_folder)} was made of {found.get('file')}, {other}; "
                 "use another --workspace, or --rebuild to make it anew"
             )
         changed = [name for name in {**found, **wanted} if found.get(name) != wanted.get(name)]
-        job.say(f"import: {job.matrix_folder} is made anew: {', '.join(changed)} changed")
+        job.begin_anew(f"import: {job.matrix_folder}", f"{', '.join(changed)} changed")
     job.say(f"import: {file} -> {job.store.uri(job.matrix_folder)}")
     with job.store.scratch() as scratch:
         manifest = _import(job, file, scratch / "train", wanted)

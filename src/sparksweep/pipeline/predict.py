@@ -33,19 +33,33 @@ def run_predict(job: Job, run_id: str | None, on_progress: OnProgress) -> Run:
     UsageError
         There is no such run, it has no model, its model was fitted on other columns, or there are no test rows.
     """
-    ensure_matrices(job)
+    ensure_matrices(job if run_id is None else _keeping(job, run_id))
     job = replace(job, rebuild=False)  # it is done: a sweep that is needed first would rebuild once more
     if not has_part(job, "test"):
         raise UsageError(f"{job.store.uri(job.matrix_folder)} has no test matrix: there is nothing to predict")
     train = open_part(job, "train")
     run = _run(job, run_id, train, on_progress)
-    if run.facts.get("matrix", {}).get("digest") != train.manifest.digest:
+    if _digest(run) != train.manifest.digest:
         raise UsageError(
             f"run {run.run_id} was fitted on another matrix than {job.matrix_folder} holds now; sweep again, or name "
             "a run of this matrix"
         )
     _write(job, run)
     return run
+
+
+def _keeping(job: Job, run_id: str) -> Job:
+    """Return the job that makes nothing anew, if the matrix there is now is the very one that a run was fitted on."""
+    run = find_run(job.store, run_id)
+    same = has_part(job, "train") and open_part(job, "train").manifest.digest == _digest(run)
+    why = f"run {run_id} was fitted on what is there; sweep first, or predict without --run"
+    return replace(job, keep=why) if same and not job.rebuild else job
+
+
+def _digest(run: Run) -> str | None:
+    """Return the digest of the matrix that a run was fitted on."""
+    digest = run.facts.get("matrix", {}).get("digest")
+    return None if digest is None else str(digest)
 
 
 def predict_if_possible(job: Job, run: Run) -> None:
@@ -62,7 +76,7 @@ def _write(job: Job, run: Run) -> None:
     """Write predictions of the test rows into the run's folder."""
     test = open_part(job, "test")
     job.say(f"predict: {test.manifest.shape[0]} rows with the model of run {run.run_id}")
-    write_predictions(run, test)
+    write_predictions(run, test, "id" if job.scenario is None else job.scenario.id_column)
 
 
 def _run(job: Job, run_id: str | None, train: Matrix, on_progress: OnProgress) -> Run:

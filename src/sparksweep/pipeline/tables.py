@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sparksweep.errors import DataError, UsageError
-from sparksweep.ingest import IngestReport, changed_tables, ingest_tables, local_source, read_report, source_fingerprint
+from sparksweep.ingest import (
+    IngestReport,
+    TableSchema,
+    changed_tables,
+    ingest_tables,
+    local_source,
+    read_report,
+    source_fingerprint,
+)
 from sparksweep.pipeline.job import Job
-from sparksweep.talkingdata import SCHEMAS
 
 __all__ = ["ensure_tables"]
 
@@ -35,24 +43,26 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
     DataError
         The source is wrong; or it is odd, where that is an error too: a line for each finding.
     """
-    if job.experiment.data.format != "talkingdata":
+    if job.scenario is None:
         raise UsageError(f"data.format {job.experiment.data.format} is a matrix already: there are no tables to ingest")
     report = None if job.rebuild else read_report(job.store)
     source = local_source(job.experiment.data.source)
     if report is not None:
-        changed = _changed(job, report, source)
+        changed = _changed(job, report, source, job.scenario.schemas)
         if not changed:
             if strict and report.warnings:
                 raise DataError("\n".join(report.warnings))
             return report
-        job.say(f"ingest: {', '.join(changed)} changed in {source} -> {job.store.uri('tables')}")
+        job.begin_anew(f"ingest: {', '.join(changed)} of {job.store.shown('tables')}", f"changed in {source}")
     else:
-        source_fingerprint(source, SCHEMAS)  # what is missing or no archive is told before Spark is started
+        source_fingerprint(
+            source, job.scenario.schemas
+        )  # what is missing or no archive is told before Spark is started
         job.say(f"ingest: {source} -> {job.store.uri('tables')}")
-    return ingest_tables(job.spark(), source, SCHEMAS, job.store, strict=strict, known=report)
+    return ingest_tables(job.spark(), source, job.scenario.schemas, job.store, strict=strict, known=report)
 
 
-def _changed(job: Job, report: IngestReport, source: Path) -> list[str]:
+def _changed(job: Job, report: IngestReport, source: Path, schemas: Sequence[TableSchema]) -> list[str]:
     """Return the tables whose archives have changed; refuse to pass off another source's tables as this one's."""
     same_place = str(source) == report.source
     if not source.exists() and same_place:
@@ -62,7 +72,7 @@ def _changed(job: Job, report: IngestReport, source: Path) -> list[str]:
     if not source.exists():
         raise UsageError(f"data.source: {source} does not exist, and {what}; {remedy}")
     try:
-        fingerprint: dict[str, Any] = source_fingerprint(source, SCHEMAS)
+        fingerprint: dict[str, Any] = source_fingerprint(source, schemas)
     except (DataError, UsageError) as error:
         raise UsageError(f"data.source: {error}; {what}; {remedy}") from error
     changed = changed_tables(report, fingerprint)

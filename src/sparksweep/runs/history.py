@@ -74,12 +74,10 @@ class Run:
     @property
     def progress(self) -> dict[str, Any]:
         """What ``events.jsonl`` told last (``total``, ``done``, ``reused``, ``failed``, ...), empty without one."""
-        path = self.path(EVENTS)
-        if not self.store.exists(path):
-            return {}
         try:
-            last = json.loads(self.store.read_bytes(path).splitlines()[-1])
-        except (ValueError, IndexError):
+            lines = self.store.read_bytes(self.path(EVENTS)).splitlines()
+            last = json.loads(lines[-1])
+        except (StorageError, ValueError, IndexError):  # not there, or not whole
             return {}
         return last if isinstance(last, dict) else {}
 

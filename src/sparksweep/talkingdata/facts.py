@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sparksweep.features import Counts, cached, counted, counted_by_owner, in_one_partition, numbered
+from sparksweep.features import Counts, cached, counted, counted_by_owner, first_lines, in_one_partition, numbered
 from sparksweep.ingest import LINE
 
 __all__ = ["Facts", "clean_category", "gather_facts", "with_hour_of_week"]
@@ -40,7 +40,8 @@ class Facts:
     def phones(self) -> DataFrame:
         """``row``, ``phone_brand``, ``device_model``: the first line of the phone file that names the device."""
         phones_df = self._tables["phone_brand_device_model"].join(self._devices, on="device_id", how="inner")
-        return self._keep.enter_context(cached(_first_phones(phones_df)))
+        first_df = first_lines(phones_df).select("row", "phone_brand", "device_model")
+        return self._keep.enter_context(cached(first_df))
 
     @cached_property
     def brands(self) -> Counts:
@@ -112,13 +113,6 @@ def _devices(tables: Mapping[str, DataFrame]) -> DataFrame:
         for number, name in enumerate(("gender_age_train", "gender_age_test"))
     ]
     return numbered(parts[0].unionByName(parts[1]), "part", LINE).select("device_id", "row")
-
-
-def _first_phones(phones_df: DataFrame) -> DataFrame:
-    # Texts stay where they are: only numbers are compared across partitions.
-    first_df = phones_df.groupBy("row").agg(F.min(LINE).alias(LINE)).select(LINE)
-    first_phones_df = phones_df.join(F.broadcast(first_df), on=LINE, how="left_semi")
-    return first_phones_df.select("row", "phone_brand", "device_model")
 
 
 def _labels(app_labels_df: DataFrame, apps_df: DataFrame) -> DataFrame:

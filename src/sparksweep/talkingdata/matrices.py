@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 
 from sparksweep.errors import DataError, UsageError
-from sparksweep.features import Encoding, Stack, stack
+from sparksweep.features import Encoding, Part, check_encoding, write_parts
 from sparksweep.ingest import LINE
-from sparksweep.matrix import Manifest, write_matrix
+from sparksweep.matrix import Manifest
 from sparksweep.storage import Store
 from sparksweep.talkingdata.facts import gather_facts
 from sparksweep.talkingdata.feature_sets import BUILDERS, FEATURE_SETS
 from sparksweep.talkingdata.schemas import GROUPS
 
 __all__ = ["build_matrices"]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The rows of one matrix: ids, and for train the codes of their classes."""
-
-    rows: NDArray[np.int64]
-    y: NDArray[np.int32] | None = None
-    classes: list[str] | None = None
 
 
 def build_matrices(
@@ -82,16 +71,9 @@ def build_matrices(
     """
     _check_names(sets, encoding)
     parts = {"train": _train(tables["gender_age_train"]), "test": _test(tables["gender_age_test"])}
-    sizes = {name: len(part.rows) for name, part in parts.items()}
     with gather_facts(tables, app_ids) as facts:
         feature_sets = [feature_set for name in sets for feature_set in BUILDERS[name](facts)]
-        stacked = stack(feature_sets, encoding, sizes, store, f"{folder}/.entries")
-    if stacked.columns.num_rows == 0:
-        raise DataError(
-            f"feature sets {', '.join(sets)}: no device of gender_age_train or gender_age_test has anything "
-            "they count, so there is no column; look at the device ids of the other tables, or choose more sets"
-        )
-    return {name: _write(name, part, stacked, store, folder, sources) for name, part in parts.items()}
+        return write_parts(feature_sets, encoding, parts, store, folder, sources)
 
 
 def _check_names(sets: Sequence[str], encoding: str) -> None:
@@ -100,11 +82,10 @@ def _check_names(sets: Sequence[str], encoding: str) -> None:
         raise UsageError(f"unknown feature set {', '.join(map(repr, unknown))}; known: {', '.join(FEATURE_SETS)}")
     if not sets:
         raise UsageError(f"no feature set given; known: {', '.join(FEATURE_SETS)}")
-    if encoding not in ("fraction", "indicator"):
-        raise UsageError(f"unknown encoding {encoding!r}; known: fraction, indicator")
+    check_encoding(encoding)
 
 
-def _train(train_df: DataFrame) -> _Part:
+def _train(train_df: DataFrame) -> Part:
     train_pdf = _in_order(train_df.select(LINE, "device_id", "group"))
     unknown_pdf = train_pdf[~train_pdf["group"].isin(GROUPS)]
     if len(unknown_pdf):
@@ -114,27 +95,12 @@ def _train(train_df: DataFrame) -> _Part:
             f"{', '.join(GROUPS)}; mend the file"
         )
     classes, codes = np.unique(train_pdf["group"].to_numpy(dtype=str), return_inverse=True)
-    return _Part(train_pdf["device_id"].to_numpy(), codes.astype(np.int32), classes.tolist())
+    return Part(train_pdf["device_id"].to_numpy(), codes.astype(np.int32), classes.tolist())
 
 
-def _test(test_df: DataFrame) -> _Part:
-    return _Part(_in_order(test_df.select(LINE, "device_id"))["device_id"].to_numpy())
+def _test(test_df: DataFrame) -> Part:
+    return Part(_in_order(test_df.select(LINE, "device_id"))["device_id"].to_numpy())
 
 
 def _in_order(frame: DataFrame) -> pd.DataFrame:
     return frame.toPandas().sort_values(LINE, ignore_index=True)
-
-
-def _write(name: str, part: _Part, stacked: Stack, store: Store, folder: str, sources: Mapping[str, Any]) -> Manifest:
-    with store.scratch() as scratch:
-        manifest = write_matrix(
-            scratch / name,
-            stacked.matrices[name],
-            part.rows,
-            columns=stacked.columns,
-            y=part.y,
-            classes=part.classes,
-            sources=sources,
-        )
-        store.publish(scratch / name, f"{folder}/{name}")
-    return manifest

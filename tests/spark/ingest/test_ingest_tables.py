@@ -170,6 +170,21 @@ def test_conflicting_rows_are_a_warning_after_equal_ones_are_dropped(store, add,
     assert "phone.repeated_keys.csv" not in workspace_files(store), "it was of the tables before"
 
 
+def test_repeated_keys_that_are_null_and_ids_beside_nulls_are_listed_as_they_are(store, add, ingest):
+    odd = TableSchema(
+        "odd",
+        (Column("first", "int64", nullable=True), Column("id", "int64", nullable=True)),
+        key=("first",),
+        repeated_key="warn",
+    )
+    add("odd", "first,id\n,9223372036854775807\n5,1\n,\n5,2\n6,3\n")
+    report = ingest(odd)
+    assert report.tables[0].distinct_keys == 3
+    assert store.read_bytes("tables/odd.repeated_keys.csv").decode() == (
+        "first,id,line\n,9223372036854775807,1\n,,3\n5,1,2\n5,2,4\n"
+    )
+
+
 LABELS = TableSchema("labels", (Column("label", "int32"), Column("text", "string")), key=("label",))
 APPS = TableSchema(
     "apps",
@@ -349,6 +364,14 @@ def test_place_that_cannot_be_written(store, add, ingest):
     store.write_bytes("tables", b"a file where the folder should be")
     with pytest.raises(StorageError, match="tables"):
         ingest(EVENTS)
+
+
+def test_a_table_of_another_schema_is_read_again(add, ingest):
+    add("pairs", "event_id,app_id\n1,5\n1,6\n")
+    before = ingest(PAIRS)
+    assert before.tables[0].keys_proved
+    other = replace(PAIRS, key=("event_id",))
+    assert ingest(other, known=before).warnings == ingest(other).warnings != ()
 
 
 def test_fingerprint_follows_the_content(source, add):

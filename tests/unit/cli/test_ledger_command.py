@@ -185,7 +185,6 @@ def test_prune_beside_a_run_is_code_2(say, filled):
 
 
 def test_a_ledger_that_cannot_be_pruned_is_code_1(say, workspace):
-    workspace.mkdir()
     (workspace / "ledger").write_text("")
     code, lines = say("prune")
     assert code == 1

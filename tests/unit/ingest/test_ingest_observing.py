@@ -68,11 +68,12 @@ def test_parts_together_show_what_the_whole_shows(rows, cuts):
 
 
 def test_of_too_many_values_nothing_is_kept(monkeypatch):
-    monkeypatch.setattr(observing, "_MOST_VALUES", 2)
+    monkeypatch.setattr(observing, "MOST_SENT", 2)
     two, one = Observed.of(batch(*ROWS), USES), Observed.of(batch((9, 9, "a", None, None)), USES)
     assert counts(two, "app_id") == {7: 3, -8: 1}
-    assert Observed.together([two, one]).counts["app_id"] is None
-    assert Observed.together([Observed.together([two, one]), one]).counts["app_id"] is None
+    assert Observed.together([two, one], 2).counts["app_id"] is None
+    assert counts(Observed.together([two, one], 3), "app_id") == {7: 3, -8: 1, 9: 1}
+    assert Observed.together([Observed.together([two, one], 2), one], 3).counts["app_id"] is None
     assert Observed.of(batch(*ROWS, (9, 9, "a", None, None)), USES).counts["app_id"] is None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from xgboost import XGBClassifier, XGBRanker, XGBRegressor
@@ -21,7 +22,7 @@ from sparksweep.search.staging.adapter import (
     one_of,
     optional,
 )
-from sparksweep.search.staging.growing_predictions import GrowingPredictions
+from sparksweep.search.staging.growing_predictions import growing_predictions
 
 __all__ = ["ADAPTER", "fit_stages"]
 
@@ -39,17 +40,16 @@ def fit_stages(estimator: Any, stages: Sequence[int], train: Callable[..., None]
         estimator.callbacks = None
     seconds = clock.elapsed()
     booster = estimator.get_booster()
-    if booster.feature_names is None:
-        booster.inplace_predict = GrowingPredictions(booster, estimator.n_jobs)
+    growing = growing_predictions(booster, estimator.n_jobs) if booster.feature_names is None else nullcontext()
     try:
-        for stage in stages[:-1]:
-            booster.set_attr(best_iteration=str(stage - 1))
-            yield stage, estimator, clock.rounds[stage - 1]
-        booster.set_attr(best_iteration=None)
-        yield stages[-1], estimator, seconds
+        with growing:
+            for stage in stages[:-1]:
+                booster.set_attr(best_iteration=str(stage - 1))
+                yield stage, estimator, clock.rounds[stage - 1]
+            booster.set_attr(best_iteration=None)
+            yield stages[-1], estimator, seconds
     finally:
         booster.set_attr(best_iteration=None)
-        vars(booster).pop("inplace_predict", None)
 
 
 class _Clock(TrainingCallback):

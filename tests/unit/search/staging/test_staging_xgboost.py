@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyspark import cloudpickle
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, ndcg_score
 from xgboost import Booster, XGBClassifier, XGBRanker, XGBRegressor, XGBRFClassifier
 from xgboost.callback import LearningRateScheduler, TrainingCallback
 
-from sparksweep.search.staging import can_stage, fit_stages, staged_parameter
+from sparksweep.search.staging import can_stage, fit_stages, growing_predictions, staged_parameter
 
 pytestmark = pytest.mark.slow
 
@@ -310,7 +312,55 @@ def test_rows_that_a_scorer_changes_or_makes_are_predicted_as_they_are(two_stage
         assert ours.tobytes() == theirs.tobytes()
 
 
-@pytest.mark.parametrize("copied", [lambda fitted: pickle.loads(pickle.dumps(fitted)), copy.deepcopy])
+def test_rows_that_xgboost_takes_only_in_place(two_stages):
+    stages, X, wholes = two_stages
+    odd = {"infinite": np.where(X[0, 0] == X, np.inf, X), "beyond float32": X * 1e300, "few": X[:, :4]}
+    for (_, fitted, _), whole in zip(stages, wholes, strict=True):
+        for name in ("infinite", "beyond float32", "infinite"):
+            assert fitted.predict_proba(odd[name]).tobytes() == whole.predict_proba(odd[name]).tobytes(), name
+        with pytest.raises(ValueError, match="shape mismatch"):
+            fitted.predict_proba(odd["few"])
+        booster = fitted.get_booster()
+        for missing in (np.nan, 0):
+            ours, theirs = (
+                each.inplace_predict(X, missing=missing, iteration_range=(0, 1))
+                for each in (booster, wholes[1].get_booster())
+            )
+            assert ours.tobytes() == theirs.tobytes()
+
+
+def test_many_rows_are_not_kept(two_stages, monkeypatch):
+    monkeypatch.setattr(growing_predictions, "_MOST_VALUES", 299)
+    made = []
+    monkeypatch.setattr(growing_predictions, "DMatrix", made.append)
+    stages, X, wholes = two_stages
+    for (_, fitted, _), whole in zip(stages, wholes, strict=True):
+        assert fitted.predict_proba(X).tobytes() == whole.predict_proba(X).tobytes()
+    assert made == []
+
+
+def test_a_scorer_that_trains_on(two_stages, table):
+    stages, X, _ = two_stages
+    _, y, _ = table(0, 3, False)
+    for _, fitted, _ in stages:
+        fitted.predict_proba(X)
+    more = XGBClassifier(n_estimators=3, n_jobs=1)
+    expected = clone(more).fit(X, y, xgb_model=fitted.get_booster()).predict_proba(X)
+    stages = fit_stages(first := clone(fitted), [1, 6], lambda **others: first.fit(X, y, **others))
+    for _, at_stage, _ in stages:
+        at_stage.predict_proba(X)
+        last = clone(more).fit(X, y, xgb_model=at_stage.get_booster()).predict_proba(X)
+    assert last.tobytes() == expected.tobytes()
+
+
+COPIES = {
+    "pickled": lambda fitted: pickle.loads(pickle.dumps(fitted)),
+    "deep": copy.deepcopy,
+    "cloudpickled": lambda fitted: cloudpickle.loads(cloudpickle.dumps(fitted)),
+}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
 def test_a_copy_that_a_scorer_makes_stays_at_its_stage(two_stages, copied):
     stages, X, (first, _) = two_stages
     _, fitted, _ = next(stages)
@@ -321,7 +371,7 @@ def test_a_copy_that_a_scorer_makes_stays_at_its_stage(two_stages, copied):
     fitted.predict_proba(X)
     assert copy_of_first.predict_proba(X).tobytes() == first.predict_proba(X).tobytes()
     stages.close()
-    assert "inplace_predict" not in vars(fitted.get_booster())
+    assert type(fitted.get_booster()) is type(copy_of_first.get_booster()) is Booster
 
 
 def test_a_failed_training_leaves_no_callback():

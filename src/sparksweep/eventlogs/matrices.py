@@ -1,0 +1,186 @@
+"""From tables and a schema to matrices, by the pieces of `sparksweep.features`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_type
+
+from sparksweep.errors import SessionError, UsageError
+from sparksweep.eventlogs.expressions import is_name
+from sparksweep.eventlogs.schema import LogSchema, Lookup, SetSettings
+from sparksweep.features import (
+    Counts,
+    Encoding,
+    FeatureSet,
+    Part,
+    bag,
+    cached,
+    check_encoding,
+    counted,
+    counted_by_owner,
+    first_lines,
+    numbered,
+    one_hot,
+    share,
+    words,
+    write_parts,
+)
+from sparksweep.ingest import LINE
+from sparksweep.matrix import Manifest
+from sparksweep.matrix.target import encode_target
+from sparksweep.storage import Store
+
+__all__ = ["build_log_matrices"]
+
+VALUE = "value"  # the column that an expression is counted as
+LOOKED_UP = "looked_up"
+
+
+def build_log_matrices(
+    spark: SparkSession,
+    tables: Mapping[str, DataFrame],
+    schema: LogSchema,
+    sets: Sequence[str],
+    encoding: Encoding,
+    store: Store,
+    folder: str,
+    sources: Mapping[str, Any],
+    values: Mapping[tuple[str, str], pa.Array] | None = None,
+) -> dict[str, Manifest]:
+    """Build the train matrix of feature sets, and the test matrix where the schema has test rows.
+
+    Parameters
+    ----------
+    spark : SparkSession
+        Reads `tables`; its time zone is UTC, as the times of the files are.
+    tables : mapping of str to DataFrame
+        The schema's tables (`sparksweep.ingest.read_tables`).
+    schema : LogSchema
+        What they are.
+    sets : sequence of str
+        Names of its feature sets, in stacking order.
+    encoding : {"fraction", "indicator"}
+        Shares as they are, or 1 where one is above 0.
+    store : Store
+        Gets the folders ``FOLDER/train`` and ``FOLDER/test``.
+    folder : str
+        Folder in the store.
+    sources : mapping
+        From what the tables were made; kept in the manifests.
+    values : mapping of (table, column) to pyarrow.Array, optional
+        All values of a column, where they are known (`sparksweep.ingest.known_values`).
+
+    Returns
+    -------
+    dict of str to Manifest
+        By part: float32 CSR, rows in the order of the file.
+
+    Raises
+    ------
+    UsageError
+        A set or the encoding is unknown, or what a set counts is neither text nor whole numbers.
+    SessionError
+        The session's time zone is not UTC.
+    DataError
+        The sets have no column, or a target is missing.
+    StorageError
+        The store cannot be written.
+    """
+    unknown = [name for name in sets if name not in schema.feature_sets]
+    if unknown or not sets:
+        known = ", ".join(schema.feature_sets)
+        raise UsageError(f"no feature set {', '.join(map(repr, unknown)) or 'given'}; known: {known}")
+    check_encoding(encoding)
+    if spark.conf.get("spark.sql.session.timeZone") != "UTC":
+        raise SessionError("hours and days are those of the files only with spark.sql.session.timeZone=UTC")
+    parts = _parts(tables, schema)
+    with ExitStack() as keep:
+        logs = _Logs(tables, schema, values or {}, keep)
+        return write_parts([logs.feature_set(name) for name in sets], encoding, parts, store, folder, sources)
+
+
+def _parts(tables: Mapping[str, DataFrame], schema: LogSchema) -> dict[str, Part]:
+    rows = schema.rows
+    train = tables[rows.train].select(LINE, rows.key, rows.target).orderBy(LINE).toPandas()
+    column = pa.Array.from_pandas(train[rows.target])
+    kind = to_arrow_type(tables[rows.train].schema[rows.target].dataType)
+    target = encode_target(column.cast(kind).to_numpy(zero_copy_only=False), f"{rows.train}.{rows.target}")
+    parts = {"train": Part(train[rows.key].to_numpy(dtype="int64"), target.y, target.classes)}
+    if rows.test is not None:
+        test = tables[rows.test].select(LINE, rows.key).orderBy(LINE).toPandas()
+        parts["test"] = Part(test[rows.key].to_numpy(dtype="int64"))
+    return parts
+
+
+class _Logs:
+    """What rows have, table by table, each counted once however many sets are made of it."""
+
+    def __init__(
+        self,
+        tables: Mapping[str, DataFrame],
+        schema: LogSchema,
+        values: Mapping[tuple[str, str], pa.Array],
+        keep: ExitStack,
+    ) -> None:
+        self._tables = tables
+        self._schema = schema
+        self._values = values
+        self._keep = keep
+        self._counts: dict[tuple[str, str, str | None, bool], Counts] = {}
+
+    def feature_set(self, name: str) -> FeatureSet:
+        """Return one of the schema's sets."""
+        settings = self._schema.feature_sets[name]
+        counts = self._counted(settings)
+        if settings.kind == "one_hot":
+            return one_hot(name, counts)
+        make = share if settings.kind == "share" else bag
+        keys = None if settings.keys is None else {key: str(key) for key in settings.keys}
+        if settings.lookup is None:
+            return make(name, counts, counts.by, keys=keys)
+        return make(name, counts, LOOKED_UP, through=self._looked_up(settings.lookup, counts.by), keys=keys)
+
+    @cached_property
+    def _rows(self) -> DataFrame:
+        """The key of the matrix's rows, and ``row``, their number."""
+        rows = self._schema.rows
+        parts = [name for name in (rows.train, rows.test) if name is not None]
+        frames = [self._tables[name].select(rows.key, LINE, F.lit(n).alias("part")) for n, name in enumerate(parts)]
+        together_df = frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
+        numbered_df = numbered(together_df, "part", LINE).select(rows.key, "row")
+        return F.broadcast(self._keep.enter_context(cached(numbered_df)))
+
+    def _counted(self, settings: SetSettings) -> Counts:
+        is_first = settings.kind == "one_hot"
+        place = (settings.table, settings.by, settings.through, is_first)
+        if place not in self._counts:
+            self._counts[place] = self._keep.enter_context(self._counting(settings, is_first))
+        return self._counts[place]
+
+    def _counting(self, settings: SetSettings, is_first: bool) -> Any:
+        key = self._schema.rows.key
+        by = settings.by if is_name(settings.by) else VALUE
+        value = F.expr(f"`{by}`" if by == settings.by else settings.by).alias(by)
+        if settings.through is None:
+            owned_df = self._tables[settings.table].join(self._rows, on=key, how="inner")
+            return counted((first_lines(owned_df) if is_first else owned_df).select("row", value), by)
+        owner = self._schema.tables[settings.through].key[0]
+        owners_df = self._tables[settings.through].join(self._rows, on=key, how="inner").select(owner, "row")
+        things_df = self._tables[settings.table].select(owner, value)
+        return counted_by_owner(things_df, by, owners_df, owner, self._values.get((settings.table, by)))
+
+    def _looked_up(self, lookup: Lookup, by: str) -> DataFrame:
+        """Return which keys a counted value has."""
+        table_df = self._tables[lookup.table]
+        value = F.col(lookup.by or by).alias(by)
+        keys_df = table_df.select(value, F.expr(lookup.key).alias(LOOKED_UP))
+        if lookup.words:
+            return words(keys_df.withColumnRenamed(LOOKED_UP, "text"), "text", LOOKED_UP)
+        return keys_df

@@ -1,0 +1,299 @@
+"""The YAML file that tells tables, the rows of the matrix, and feature sets; every problem is listed at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sparksweep.config.loading import nearest
+from sparksweep.config.yaml_text import parse_yaml
+from sparksweep.errors import ConfigError
+from sparksweep.eventlogs.expressions import expression_problems, is_name
+from sparksweep.ingest import Column, Reference, TableSchema
+from sparksweep.ingest.schema import ColumnType
+
+__all__ = ["LogColumn", "LogSchema", "LogTable", "Lookup", "Rows", "SetSettings", "parse_log_schema"]
+
+INTEGERS = ("int8", "int32", "int64")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class LogColumn(_Section):
+    """A column, where its type alone does not say all; see `sparksweep.ingest.Column`."""
+
+    type: ColumnType
+    nullable: bool = False
+    placeholders: tuple[float, ...] = ()
+
+
+class LogTable(_Section):
+    """A table, that is ``NAME.csv.zip``; see `sparksweep.ingest.TableSchema`.
+
+    Attributes
+    ----------
+    columns : dict of str to type or LogColumn
+        In the order of the file's header.
+    key : list of str
+        Columns that together name a line.
+    repeated_key : {"error", "warn"}
+        What a key on several lines is.
+    drop_duplicates : bool
+        Of equal lines only the first is kept.
+    references : dict of str to list of str
+        By column, the tables in one of which its values should be; each has a column of this name.
+    """
+
+    columns: dict[str, ColumnType | LogColumn] = Field(min_length=1)
+    key: list[str] = Field(default_factory=list)
+    repeated_key: Literal["error", "warn"] = "error"
+    drop_duplicates: bool = False
+    references: dict[str, list[str]] = Field(default_factory=dict)
+
+
+class Rows(_Section):
+    """What a row of the matrix is: a line of one table.
+
+    Attributes
+    ----------
+    train, test : str
+        The tables; without `test` there is no test matrix.
+    key : str
+        The column that names a row in these tables and in the logs; whole numbers.
+    target : str
+        A column of the train table: text or whole numbers are classes, other numbers are to be predicted.
+    """
+
+    train: str
+    test: str | None = None
+    key: str
+    target: str
+
+
+class Lookup(_Section):
+    """Where the keys of a set stand that are not the counted values themselves.
+
+    Attributes
+    ----------
+    table : str
+        Has, for a value, none, one or several lines.
+    by : str, optional
+        Its column with the values; default is the counted column's name.
+    key : str
+        Its column, or a scalar expression over its columns, that names the matrix's columns.
+    words : bool
+        Each word of the key is a column.
+    """
+
+    table: str
+    by: str | None = None
+    key: str
+    words: bool = False
+
+
+class SetSettings(_Section):
+    """A feature set.
+
+    Attributes
+    ----------
+    kind : {"one_hot", "share", "bag"}
+        1 for the row's only value (of several lines the first counts); the share of the row's lines; 1 for each value
+        that is met.
+    table : str
+        What is counted.
+    by : str
+        A column of it, or a scalar Spark SQL expression over its columns: text or whole numbers.
+    through : str, optional
+        A table that has the row's key, and by whose own key `table` names its lines: items of visits of customers.
+    lookup : Lookup, optional
+        Where the matrix's columns stand, if not in `by`.
+    keys : list of int, optional
+        All columns there are; default are those that are met, sorted.
+    """
+
+    kind: Literal["one_hot", "share", "bag"]
+    table: str
+    by: str
+    through: str | None = None
+    lookup: Lookup | None = None
+    keys: list[int] | None = Field(default=None, min_length=1)
+
+
+class LogSchema(_Section):
+    """Tables, rows and feature sets, by their names."""
+
+    tables: dict[str, LogTable] = Field(min_length=1)
+    rows: Rows
+    feature_sets: dict[str, SetSettings] = Field(min_length=1)
+
+    def table_schemas(self) -> tuple[TableSchema, ...]:
+        """Return the tables as ingest knows them."""
+        return tuple(self._table_schema(name, table) for name, table in self.tables.items())
+
+    def _table_schema(self, name: str, table: LogTable) -> TableSchema:
+        is_apart = name == self.rows.test and table.key == [self.rows.key]
+        return TableSchema(
+            name,
+            tuple(_column(column, kind) for column, kind in table.columns.items()),
+            key=tuple(table.key),
+            repeated_key=table.repeated_key,
+            drop_duplicates=table.drop_duplicates,
+            apart_from=(self.rows.train,) if is_apart and self.tables[self.rows.train].key == table.key else (),
+            references=tuple(Reference(column, tuple(tables)) for column, tables in table.references.items()),
+        )
+
+    def tables_of(self, sets: list[str]) -> list[str]:
+        """Return the names of the tables that feature sets are made of, sorted."""
+        names = {self.rows.train, *([self.rows.test] if self.rows.test else [])}
+        for each in (self.feature_sets[name] for name in sets):
+            names |= {each.table, *([each.through] if each.through else [])}
+            names |= {each.lookup.table} if each.lookup else set()
+        return sorted(names)
+
+
+def parse_log_schema(text: str, origin: str) -> LogSchema:
+    """Return the schema that YAML text describes.
+
+    Parameters
+    ----------
+    text : str
+        YAML with ``tables``, ``rows`` and ``feature_sets``.
+    origin : str
+        Where it is from, for messages.
+
+    Raises
+    ------
+    ConfigError
+        Holds a line for each problem: origin, key, the value found and what is allowed.
+    """
+    given = parse_yaml(text, origin)
+    if not isinstance(given, dict):
+        raise ConfigError([f"{origin}: must be a mapping with {', '.join(LogSchema.model_fields)}"])
+    try:
+        schema = LogSchema.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError(sorted({f"{origin}: {_problem(each)}" for each in error.errors()})) from error
+    problems = [f"{origin}: {problem}" for problem in _problems(schema)]
+    if problems:
+        raise ConfigError(problems)
+    return schema
+
+
+def _column(name: str, kind: ColumnType | LogColumn) -> Column:
+    if isinstance(kind, LogColumn):
+        return Column(name, kind.type, kind.nullable, kind.placeholders)
+    return Column(name, kind)
+
+
+def _type(kind: ColumnType | LogColumn) -> str:
+    return kind.type if isinstance(kind, LogColumn) else kind
+
+
+def _problem(error: Any) -> str:
+    """Word one of pydantic's findings."""
+    place = [str(part) for part in error["loc"] if part not in ("LogColumn",) and not str(part).startswith("literal[")]
+    key = ".".join(place)
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key"
+    if error["type"] == "missing":
+        return f"{key}: is missing"
+    return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"
+
+
+def _problems(schema: LogSchema) -> Iterator[str]:
+    """Yield what is wrong with a schema of the right form: names that are nowhere, types that do not fit."""
+    for name, table in schema.tables.items():
+        yield from _table_problems(schema, name, table)
+    yield from _row_problems(schema)
+    for name, each in schema.feature_sets.items():
+        yield from _set_problems(schema, f"feature_sets.{name}", each)
+
+
+def _table_problems(schema: LogSchema, name: str, table: LogTable) -> Iterator[str]:
+    for column in table.columns:
+        if not is_name(column):
+            yield f"tables.{name}.columns: {column!r} is no name (letters, digits and _)"
+    for place, column in (*(("key", each) for each in table.key), *(("references", each) for each in table.references)):
+        yield from _unknown(f"tables.{name}.{place}", column, table.columns, "column")
+    for column, others in table.references.items():
+        for other in others:
+            where = f"tables.{name}.references.{column}"
+            yield from _unknown(where, other, schema.tables, "table")
+            if other in schema.tables:
+                yield from _unknown(f"{where}: table {other}", column, schema.tables[other].columns, "column")
+
+
+def _row_problems(schema: LogSchema) -> Iterator[str]:
+    rows = schema.rows
+    for place, name in (("train", rows.train), ("test", rows.test)):
+        if name is None:
+            continue
+        yield from _unknown(f"rows.{place}", name, schema.tables, "table")
+        if name in schema.tables:
+            table = schema.tables[name]
+            yield from _unknown(f"rows.key: table {name}", rows.key, table.columns, "column")
+            if rows.key in table.columns and _type(table.columns[rows.key]) not in INTEGERS:
+                yield f"rows.key: {name}.{rows.key} is {_type(table.columns[rows.key])}; it must be whole numbers"
+            if table.key != [rows.key] or table.repeated_key != "error":
+                yield f"tables.{name}.key: must be [{rows.key}], repeated_key error: its lines are the matrix's rows"
+    if rows.train in schema.tables:
+        columns = schema.tables[rows.train].columns
+        yield from _unknown(f"rows.target: table {rows.train}", rows.target, columns, "column")
+        if rows.target in columns and _type(columns[rows.target]) == "timestamp":
+            yield f"rows.target: {rows.train}.{rows.target} is timestamp; it must be text or numbers"
+
+
+def _set_problems(schema: LogSchema, place: str, each: SetSettings) -> Iterator[str]:
+    unknown = [*_unknown(f"{place}.table", each.table, schema.tables, "table")]
+    if each.through is not None:
+        unknown += _unknown(f"{place}.through", each.through, schema.tables, "table")
+    if unknown:
+        yield from unknown
+        return
+    columns = schema.tables[each.table].columns
+    yield from (f"{place}.by: {each.by!r}: {problem}" for problem in expression_problems(each.by, columns))
+    if each.through is not None:
+        yield from _through_problems(schema, place, each, each.through)
+    elif schema.rows.key not in columns:
+        yield f"{place}.table: {each.table} has no {schema.rows.key}; name a table that has it as through"
+    if each.keys is not None and len(set(each.keys)) < len(each.keys):
+        yield f"{place}.keys: some are given twice"
+    if each.lookup is not None:
+        yield from _lookup_problems(schema, place, each, each.lookup)
+
+
+def _through_problems(schema: LogSchema, place: str, each: SetSettings, through: str) -> Iterator[str]:
+    owner, columns = schema.tables[through], schema.tables[each.table].columns
+    if schema.rows.key not in owner.columns:
+        yield f"{place}.through: {through} has no {schema.rows.key}"
+    if len(owner.key) != 1 or owner.repeated_key != "error":
+        yield f"{place}.through: {through} has no key of one column that names one line"
+    elif owner.key[0] not in columns:
+        yield f"{place}.through: {each.table} has no {owner.key[0]}, the key of {through}"
+    if each.kind == "one_hot":
+        yield f"{place}.kind: one_hot is of a table that has {schema.rows.key}; use bag"
+
+
+def _lookup_problems(schema: LogSchema, place: str, each: SetSettings, lookup: Lookup) -> Iterator[str]:
+    if each.kind == "one_hot":
+        yield f"{place}.lookup: a one_hot set has none; use bag"
+    if lookup.table not in schema.tables:
+        yield from _unknown(f"{place}.lookup.table", lookup.table, schema.tables, "table")
+        return
+    columns = schema.tables[lookup.table].columns
+    if lookup.by is None and not is_name(each.by):
+        yield f"{place}.lookup.by: is missing: {each.by!r} is no column's name"
+    else:
+        yield from _unknown(f"{place}.lookup.by: table {lookup.table}", lookup.by or each.by, columns, "column")
+    yield from (
+        f"{place}.lookup.key: {lookup.key!r}: {problem}" for problem in expression_problems(lookup.key, columns)
+    )
+
+
+def _unknown(place: str, name: str, known: Any, what: str) -> Iterator[str]:
+    if name not in known:
+        yield f"{place}: no {what} {name!r}{nearest(name, known)} (known: {', '.join(known)})"

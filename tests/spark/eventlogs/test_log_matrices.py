@@ -1,0 +1,164 @@
+"""Matrices of somebody's own logs, a shop's: cell for cell what pandas computes."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sparksweep.errors import DataError, SessionError, UsageError
+from sparksweep.eventlogs import build_log_matrices, parse_log_schema
+from sparksweep.ingest import ingest_tables, known_values, read_tables
+from sparksweep.matrix import open_matrix
+
+pytestmark = pytest.mark.spark
+
+SCHEMA = Path(__file__).with_name("shop.yaml").read_text(encoding="utf-8")
+SETS = ("segment", "hour", "weekday_shop", "product", "aisle", "word")
+
+
+@pytest.fixture(scope="module")
+def shop():
+    """Return the shop's tables as pandas has them: some customers without visits, visits without items, orphans."""
+    random = np.random.default_rng(3)
+    ids = random.permutation(np.arange(-20, 40)) * 10**12
+    customers = pd.DataFrame({"customer_id": ids[:40], "segment": random.choice(["", "b ", "ä"], 40)})
+    customers["churned"] = random.choice(["no", "yes"], 40)
+    prospects = pd.DataFrame({"customer_id": ids[40:55], "segment": random.choice(["b ", "new"], 15)})
+    visits = pd.DataFrame({"visit_id": random.permutation(300), "customer_id": random.choice(ids[5:], 300)})
+    minutes = pd.to_timedelta(random.integers(0, 10 * 24 * 60, 300), unit="m")
+    visits["time"] = (pd.Timestamp("2026-03-27") + minutes).strftime("%Y-%m-%d %H:%M:%S")
+    visits["shop"] = random.choice(["north", "south"], 300)
+    items = pd.DataFrame({"visit_id": random.integers(0, 310, 900), "product": random.integers(0, 30, 900)})
+    products = pd.DataFrame({"product": np.arange(25), "aisle": random.integers(-2, 3, 25)})
+    products["text"] = random.choice(["Fresh  milk", "milk", "Brown Bread", ""], 25)
+    return {
+        "customers": customers,
+        "prospects": prospects,
+        "visits": visits,
+        "items": items,
+        "products": pd.concat([products, products[:3]]),
+    }
+
+
+@pytest.fixture(scope="module")
+def ingested(spark, shop, tmp_path_factory):
+    """Return the schema, the tables and the store they are in."""
+    from sparksweep.storage import open_store
+
+    raw = tmp_path_factory.mktemp("shop")
+    for name, table in shop.items():
+        with zipfile.ZipFile(raw / f"{name}.csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+    store = open_store(str(tmp_path_factory.mktemp("workspace")))
+    schema = parse_log_schema(SCHEMA, "shop.yaml")
+    report = ingest_tables(spark, raw, schema.table_schemas(), store)
+    assert {table.name: sum(table.orphans.values()) > 0 for table in report.tables} == {
+        "customers": False,
+        "prospects": False,
+        "visits": True,
+        "items": True,
+        "products": False,
+    }
+    return schema, read_tables(spark, store, schema.table_schemas()), store
+
+
+def shares(rows, keys, index, columns):
+    """Return the share of each row's lines that have a key; a line counts for each of its keys, once."""
+    lines = pd.DataFrame({"row": rows, "key": keys})
+    total = lines.groupby("row").size()
+    exploded = lines.explode("key").dropna()
+    counts = exploded.groupby(["row", "key"]).size().unstack(fill_value=0)
+    return (counts.div(total, axis=0)).reindex(index=index, columns=columns).fillna(0).to_numpy(np.float32)
+
+
+def expected(shop):
+    """Return each set's columns and cells, by pandas alone; customers first, then prospects."""
+    ids = [*shop["customers"]["customer_id"], *shop["prospects"]["customer_id"]]
+    segments = shop["customers"].set_index("customer_id")["segment"].reindex(ids)  # the set is of customers alone
+    names = sorted(set(segments.dropna()))
+    found = {"segment": (names, (segments.to_numpy()[:, None] == np.array(names)).astype(np.float32))}
+    visits = shop["visits"][shop["visits"]["customer_id"].isin(ids)]
+    times = pd.to_datetime(visits["time"])
+    hours = list(range(24))
+    found["hour"] = (list(map(str, hours)), shares(visits["customer_id"], times.dt.hour, ids, hours))
+    texts = times.dt.weekday.astype(str) + "_" + visits["shop"]
+    found["weekday_shop"] = (sorted(set(texts)), shares(visits["customer_id"], texts, ids, sorted(set(texts))))
+    items = shop["items"].merge(visits[["visit_id", "customer_id"]], on="visit_id")
+    numbers = sorted(set(items["product"]))
+    found["product"] = (list(map(str, numbers)), shares(items["customer_id"], items["product"], ids, numbers))
+    products = shop["products"].drop_duplicates("product").set_index("product")
+    aisles = items["product"].map(products["aisle"])
+    met = sorted(set(aisles.dropna().astype(int)))
+    found["aisle"] = ([str(each) for each in met], shares(items["customer_id"], aisles, ids, met))
+    split = products["text"].str.lower().str.split().map(lambda words: sorted(set(words)))
+    words = items["product"].map(split)
+    known = sorted({word for each in words.dropna() for word in each})
+    found["word"] = (known, np.sign(shares(items["customer_id"], words, ids, known)))
+    return found
+
+
+@pytest.mark.parametrize("with_values", [True, False])
+def test_every_cell_is_what_pandas_computes(spark, ingested, shop, with_values):
+    schema, tables, store = ingested
+    (items,) = (each for each in schema.table_schemas() if each.name == "items")
+    values = {("items", "product"): known_values(store, items, "product")} if with_values else {}
+    build_log_matrices(spark, tables, schema, SETS, "fraction", store, "matrix/x", {"made": "here"}, values)
+    train, test = (open_matrix(store.fetch(f"matrix/x/{part}"), verify=True) for part in ("train", "test"))
+    assert train.rows.tolist() == shop["customers"]["customer_id"].tolist()
+    assert test.rows.tolist() == shop["prospects"]["customer_id"].tolist()
+    assert [train.classes[code] for code in train.y] == shop["customers"]["churned"].tolist()
+    assert train.manifest.sources == {"made": "here"}
+    columns = train.columns().to_pydict()
+    wanted = expected(shop)
+    assert list(zip(columns["feature_set"], columns["key"], strict=True)) == [
+        (name, key) for name in SETS for key in wanted[name][0]
+    ]
+    cells = np.hstack([wanted[name][1] for name in SETS])
+    found = np.vstack([train.X.toarray(), test.X.toarray()])
+    assert found.tobytes() == cells.tobytes()
+
+
+def test_indicators_of_some_sets(spark, ingested, shop):
+    schema, tables, store = ingested
+    build_log_matrices(spark, tables, schema, ["aisle", "hour"], "indicator", store, "matrix/y", {})
+    train = open_matrix(store.fetch("matrix/y/train"))
+    wanted = np.hstack([expected(shop)[name][1] for name in ("aisle", "hour")])[:40]
+    assert (train.X.toarray() == np.sign(wanted)).all()
+
+
+def test_a_number_as_target_and_no_test_rows(spark, ingested, shop):
+    text = SCHEMA.replace("churned: string", "churned: float64").replace("  test: prospects\n", "")
+    schema, (_, tables, store) = parse_log_schema(text, "shop.yaml"), ingested
+    numbers = np.arange(40) / 8
+    spent_df = spark.createDataFrame(shop["customers"].assign(churned=numbers, line=np.arange(1, 41)))
+    built = build_log_matrices(
+        spark, {**tables, "customers": spent_df}, schema, ["hour"], "fraction", store, "matrix/z", {}
+    )
+    assert list(built) == ["train"]
+    train = open_matrix(store.fetch("matrix/z/train"))
+    assert train.classes is None
+    assert train.y.tolist() == numbers.tolist()
+
+
+def test_what_is_refused(spark, ingested, store):
+    schema, tables, _ = ingested
+    with pytest.raises(UsageError, match="no feature set 'hours'; known: segment, hour, "):
+        build_log_matrices(spark, tables, schema, ["hours"], "fraction", store, "m", {})
+    with pytest.raises(UsageError, match="unknown encoding 'x'"):
+        build_log_matrices(spark, tables, schema, ["hour"], "x", store, "m", {})
+    text = SCHEMA.replace("by: hour(time)", "by: hour(time) / 2")
+    with pytest.raises(UsageError, match="cannot count by value, which is double: use text or whole numbers"):
+        build_log_matrices(spark, tables, parse_log_schema(text, "x"), ["hour"], "fraction", store, "m", {})
+    nobody = {**tables, "visits": tables["visits"].where("visit_id < 0")}
+    with pytest.raises(DataError, match="feature sets product: no row of the matrix has anything they count"):
+        build_log_matrices(spark, nobody, schema, ["product"], "fraction", store, "m", {})
+    spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
+    try:
+        with pytest.raises(SessionError, match="hours and days are those of the files only with"):
+            build_log_matrices(spark, tables, schema, ["hour"], "fraction", store, "m", {})
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")

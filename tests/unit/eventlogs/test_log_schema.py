@@ -1,0 +1,163 @@
+"""A schema of event logs: what it becomes, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import yaml
+
+from sparksweep.errors import ConfigError
+from sparksweep.eventlogs import parse_log_schema
+from sparksweep.ingest import Column, Reference, TableSchema
+
+SHOP = {
+    "tables": {
+        "customers": {
+            "columns": {"customer_id": "int64", "segment": "string", "churned": "string"},
+            "key": ["customer_id"],
+        },
+        "prospects": {"columns": {"customer_id": "int64", "segment": "string"}, "key": ["customer_id"]},
+        "visits": {
+            "columns": {
+                "visit_id": "int32",
+                "customer_id": "int64",
+                "time": "timestamp",
+                "place": {"type": "float64", "nullable": True, "placeholders": [0]},
+            },
+            "key": ["visit_id"],
+            "references": {"customer_id": ["customers", "prospects"]},
+        },
+        "items": {
+            "columns": {"visit_id": "int32", "product": "int32"},
+            "references": {"visit_id": ["visits"], "product": ["products"]},
+        },
+        "products": {"columns": {"product": "int32", "text": "string"}, "drop_duplicates": True},
+    },
+    "rows": {"train": "customers", "test": "prospects", "key": "customer_id", "target": "churned"},
+    "feature_sets": {
+        "segment": {"kind": "one_hot", "table": "customers", "by": "segment"},
+        "hour": {"kind": "share", "table": "visits", "by": "hour(time)", "keys": list(range(24))},
+        "product": {"kind": "share", "table": "items", "by": "product", "through": "visits"},
+        "word": {
+            "kind": "bag",
+            "table": "items",
+            "by": "product",
+            "through": "visits",
+            "lookup": {"table": "products", "key": "lower(text)", "words": True},
+        },
+    },
+}
+
+
+def parsed(settings):
+    return parse_log_schema(yaml.safe_dump(settings, sort_keys=False), "shop.yaml")
+
+
+def changed(path, value):
+    """Return the schema with one key changed; ``...`` removes it."""
+    settings = copy.deepcopy(SHOP)
+    *folders, last = path.split("/")
+    place = settings
+    for name in folders:
+        place = place[name]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return settings
+
+
+def test_tables_as_ingest_knows_them():
+    customers, prospects, visits, items, products = parsed(SHOP).table_schemas()
+    assert customers == TableSchema(
+        "customers",
+        (Column("customer_id", "int64"), Column("segment", "string"), Column("churned", "string")),
+        key=("customer_id",),
+    )
+    assert prospects.apart_from == ("customers",)
+    assert visits.columns[3] == Column("place", "float64", nullable=True, placeholders=(0.0,))
+    assert visits.references == (Reference("customer_id", ("customers", "prospects")),)
+    assert (items.key, items.apart_from, products.drop_duplicates) == ((), (), True)
+
+
+def test_tables_that_sets_are_made_of():
+    schema = parsed(SHOP)
+    assert schema.tables_of(["segment"]) == ["customers", "prospects"]
+    assert schema.tables_of(["hour", "word"]) == ["customers", "items", "products", "prospects", "visits"]
+
+
+def test_without_test_rows():
+    assert parsed(changed("rows/test", ...)).tables_of(["segment"]) == ["customers"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "line"),
+    [
+        ("tables/visits/columns/time", "date", "tables.visits.columns.time: input should be "),
+        ("tables/visits/colums", {}, "tables.visits.colums: unknown key"),
+        ("tables/visits/key", ["visit"], "tables.visits.key: no column 'visit'; did you mean 'visit_id'? (known: "),
+        ("tables/visits/columns/a b", "int32", "tables.visits.columns: 'a b' is no name (letters, digits and _)"),
+        (
+            "tables/items/references",
+            {"product": ["product"]},
+            "tables.items.references.product: no table 'product'; did you mean 'products'? (known: customers, ",
+        ),
+        (
+            "tables/items/references",
+            {"product": ["visits"]},
+            "tables.items.references.product: table visits: no column 'product' (known: ",
+        ),
+        ("rows/train", "customer", "rows.train: no table 'customer'; did you mean 'customers'? (known: "),
+        ("rows/key", "segment", "rows.key: customers.segment is string; it must be whole numbers"),
+        ("rows/target", ..., "rows.target: is missing"),
+        ("rows/target", "churn", "rows.target: table customers: no column 'churn'; did you mean 'churned'? (known: "),
+        ("tables/customers/key", [], "tables.customers.key: must be [customer_id], repeated_key error: its lines are "),
+        ("feature_sets/hour/kind", "one-hot", "feature_sets.hour.kind: input should be 'one_hot', 'share' or 'bag', "),
+        ("feature_sets/hour/by", "hours(time)", "feature_sets.hour.by: 'hours(time)': 'hours' is no function that is "),
+        ("feature_sets/hour/table", "visit", "feature_sets.hour.table: no table 'visit'; did you mean 'visits'? "),
+        ("feature_sets/hour/keys", [1, 1], "feature_sets.hour.keys: some are given twice"),
+        (
+            "feature_sets/product/through",
+            ...,
+            "feature_sets.product.table: items has no customer_id; name a table that has it as through",
+        ),
+        ("feature_sets/product/through", "items", "feature_sets.product.through: items has no customer_id"),
+        ("feature_sets/product/through", "item", "feature_sets.product.through: no table 'item'"),
+        (
+            "feature_sets/product/kind",
+            "one_hot",
+            "feature_sets.product.kind: one_hot is of a table that has customer_id; use bag",
+        ),
+        (
+            "feature_sets/word/lookup/key",
+            "words(text)",
+            "feature_sets.word.lookup.key: 'words(text)': 'words' is no function that is allowed",
+        ),
+        ("feature_sets/word/lookup/by", "id", "feature_sets.word.lookup.by: table products: no column 'id' (known: "),
+        (
+            "feature_sets/word/by",
+            "product + 1",
+            "feature_sets.word.lookup.by: is missing: 'product + 1' is no column's",
+        ),
+        ("feature_sets/word/lookup/table", "x", "feature_sets.word.lookup.table: no table 'x' (known: "),
+        ("feature_sets", {}, "feature_sets: dictionary should have at least 1 item"),
+    ],
+)
+def test_a_wrong_schema_is_told_key_by_key(path, value, line):
+    with pytest.raises(ConfigError) as caught:
+        parsed(changed(path, value))
+    assert any(problem.startswith(f"shop.yaml: {line}") for problem in caught.value.problems), caught.value.problems
+
+
+def test_all_problems_at_once():
+    settings = changed("rows/target", "churn")
+    settings["feature_sets"]["hour"]["by"] = "tiem"
+    with pytest.raises(ConfigError) as caught:
+        parsed(settings)
+    assert len(caught.value.problems) == 2
+
+
+def test_no_mapping():
+    with pytest.raises(ConfigError, match=r"shop\.yaml: must be a mapping with tables, rows, feature_sets"):
+        parse_log_schema("- a\n", "shop.yaml")

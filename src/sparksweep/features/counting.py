@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TypeVar
 
@@ -63,6 +63,8 @@ class Counts:
         What the codes stand for, sorted: text by code point, numbers by value.
     met : ndarray of int, shape (n_met,)
         The codes that some row has, ascending.
+    members : dict
+        Which keys its things have, by what that was taken from (kept beside it) and the key's name.
     """
 
     frame: DataFrame
@@ -70,6 +72,7 @@ class Counts:
     kind: T.DataType
     things: pa.Array
     met: NDArray[np.int32]
+    members: dict[tuple[int, str], tuple[DataFrame, DataFrame]] = field(default_factory=dict)
 
     @cached_property
     def shown(self) -> DataFrame:

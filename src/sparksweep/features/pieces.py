@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pandas as pd
+import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -30,7 +32,7 @@ def share(
     name: str,
     counts: Counts,
     key: str,
-    through: DataFrame | None = None,
+    through: DataFrame | pd.DataFrame | None = None,
     keys: Mapping[int, str] | None = None,
 ) -> FeatureSet:
     """Return the set with the share of the row's things that have a key: count / total, in float64, kept as float32.
@@ -44,7 +46,8 @@ def share(
     key : str
         The column that names the matrix's columns: ``counts.by``, or one of `through`.
     through : DataFrame, optional
-        ``counts.by`` and `key`: which keys a counted thing has, none, one or several.
+        ``counts.by`` and `key`: which keys a counted thing has, none, one or several; Spark's, or pandas's where it is
+        known here. One of Spark's is looked at once, however many sets are made of it.
     keys : mapping of int to str, optional
         All keys there are with their texts; default are those that are met.
     """
@@ -55,7 +58,7 @@ def bag(
     name: str,
     counts: Counts,
     key: str,
-    through: DataFrame | None = None,
+    through: DataFrame | pd.DataFrame | None = None,
     keys: Mapping[int, str] | None = None,
 ) -> FeatureSet:
     """Return the set with a 1 for each key that one of the row's things has; parameters are those of `share`."""
@@ -72,9 +75,15 @@ def words(frame: DataFrame, text: str, word: str = "word") -> DataFrame:
     return split_df.where(F.col(word) != "").distinct()
 
 
-def _members(counts: Counts, key: str, through: DataFrame | None) -> DataFrame | None:
+def _members(counts: Counts, key: str, through: DataFrame | pd.DataFrame | None) -> DataFrame | pd.DataFrame | None:
     if through is None:
         return None
-    # Only what is met makes a column, so things that no row has are left out here.
-    met_df = through.join(F.broadcast(counts.shown), on=counts.by, how="left_semi")
-    return met_df.select(counts.by, F.col(key).alias(KEY)).distinct()
+    if isinstance(through, pd.DataFrame):
+        is_met = through[counts.by].isin(counts.things.take(pa.array(counts.met)).to_pandas())
+        return through.loc[is_met, [counts.by, key]].rename(columns={key: KEY}).drop_duplicates()
+    place = (id(through), key)
+    if place not in counts.members:
+        # Only what is met makes a column, so things that no row has are left out here.
+        met_df = through.join(F.broadcast(counts.shown), on=counts.by, how="left_semi")
+        counts.members[place] = through, met_df.select(counts.by, F.col(key).alias(KEY)).distinct()
+    return counts.members[place][1]

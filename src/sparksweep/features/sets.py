@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
 from pyspark.sql import DataFrame
 
 from sparksweep.features.counting import Counts
@@ -41,6 +42,6 @@ class FeatureSet:
 
     name: str
     counts: Counts
-    members: DataFrame | None
+    members: DataFrame | pd.DataFrame | None
     is_share: bool
     keys: Mapping[int, str] | None = None

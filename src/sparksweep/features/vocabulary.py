@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -100,22 +100,31 @@ def column_of_things(vocabularies: Sequence[Vocabulary], n_things: int, n_column
 
 
 def _members(feature_sets: Sequence[FeatureSet]) -> list[pd.DataFrame]:
-    """Return ``thing`` and ``key`` of each set, as texts, each pair once: one job for all sets that need one."""
+    """Return ``thing`` and ``key`` of each set, as texts, each pair once: one job for all frames that need one."""
+    by_spark = {id(each.members): each for each in feature_sets if isinstance(each.members, DataFrame)}
+    numbers = {place: number for number, place in enumerate(by_spark)}
     frames = [
-        _texts(each.members, each.counts.by).withColumn(_SET, F.lit(number))
-        for number, each in enumerate(feature_sets)
-        if each.members is not None
+        _texts(each.members, each.counts.by).withColumn(_SET, F.lit(numbers[place]))
+        for place, each in by_spark.items()
+        if isinstance(each.members, DataFrame)
     ]
-    found = reduce(DataFrame.unionByName, frames).toPandas().drop_duplicates() if frames else None
-    return [
-        _themselves(each.counts) if each.members is None or found is None else found[found[_SET] == number]
-        for number, each in enumerate(feature_sets)
-    ]
+    found = reduce(DataFrame.unionByName, frames).toPandas().drop_duplicates() if frames else pd.DataFrame()
+    return [_own(each, found, numbers) for each in feature_sets]
 
 
 def _texts(members_df: DataFrame, by: str) -> DataFrame:
     named_df = members_df.where(F.col(KEY).isNotNull())
     return named_df.select(F.col(by).cast("string").alias(_THING), F.col(KEY).cast("string").alias(KEY))
+
+
+def _own(feature_set: FeatureSet, found: pd.DataFrame, numbers: Mapping[int, int]) -> pd.DataFrame:
+    members = feature_set.members
+    if members is None:
+        return _themselves(feature_set.counts)
+    if isinstance(members, DataFrame):
+        return found[found[_SET] == numbers[id(members)]]
+    known = members.dropna(subset=[KEY])
+    return pd.DataFrame({_THING: known[feature_set.counts.by].astype(str), KEY: known[KEY].astype(str)})
 
 
 def _themselves(counts: Counts) -> pd.DataFrame:
@@ -131,8 +140,10 @@ def _codes(feature_set: FeatureSet, members: pd.DataFrame) -> NDArray[Any]:
 
 def _order(feature_set: FeatureSet) -> Callable[[str], int | str]:
     """Return by what the texts of a set's keys are sorted."""
-    members_df = feature_set.members
-    kind = feature_set.counts.kind if members_df is None else members_df.schema[KEY].dataType
+    members = feature_set.members
+    if isinstance(members, pd.DataFrame):
+        return int if pd.api.types.is_integer_dtype(members[KEY]) else str
+    kind = feature_set.counts.kind if members is None else members.schema[KEY].dataType
     if isinstance(kind, T.IntegralType):
         return int
     if isinstance(kind, T.StringType):

@@ -1,9 +1,16 @@
 """Raw zips to typed Parquet tables; knows schemas, not any one data set."""
 
-from sparksweep.ingest.report import IngestReport, TableReport, read_report
-from sparksweep.ingest.schema import LINE, Column, Reference, TableSchema
-from sparksweep.ingest.source import local_source
-from sparksweep.ingest.tables import changed_tables, ingest_tables, known_values, read_tables, source_fingerprint
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sparksweep.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from sparksweep.ingest.report import IngestReport, TableReport, read_report
+    from sparksweep.ingest.schema import LINE, Column, Reference, TableSchema
+    from sparksweep.ingest.source import local_source
+    from sparksweep.ingest.tables import changed_tables, ingest_tables, known_values, read_tables, source_fingerprint
 
 __all__ = [
     "LINE",
@@ -20,3 +27,22 @@ __all__ = [
     "read_tables",
     "source_fingerprint",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Column": ".schema",
+        "IngestReport": ".report",
+        "LINE": ".schema",
+        "Reference": ".schema",
+        "TableReport": ".report",
+        "TableSchema": ".schema",
+        "changed_tables": ".tables",
+        "ingest_tables": ".tables",
+        "known_values": ".tables",
+        "local_source": ".source",
+        "read_report": ".report",
+        "read_tables": ".tables",
+        "source_fingerprint": ".tables",
+    },
+)

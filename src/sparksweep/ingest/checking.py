@@ -10,27 +10,17 @@ from typing import NamedTuple
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
 from sparksweep.errors import DataError
-from sparksweep.ingest.keys import (
-    RepeatedKeys,
-    describe_key,
-    find_common_key,
-    find_repeated_keys,
-    rows_of_repeated_keys,
-)
+from sparksweep.ingest.keys import RepeatedKeys, describe_key, find_common_key, find_repeated_keys
 from sparksweep.ingest.observing import Observed
 from sparksweep.ingest.relations import Orphans, Related, Use, relate
 from sparksweep.ingest.report import TableReport
 from sparksweep.ingest.schema import Reference, TableSchema
 from sparksweep.ingest.tasks import Outcome
 
-__all__ = ["DataCheck", "Finding"]
-
-# Of rows with a repeated key that are listed in a file.
-MOST_LISTED = 100_000
+__all__ = ["DataCheck", "Finding", "columns_to_count"]
 
 
 class Finding(NamedTuple):
@@ -61,12 +51,29 @@ class Finding(NamedTuple):
         """Return what was kept of a table that need not be read again."""
         own = value_counts.filter(pc.equal(value_counts["table"], report.name))
         counts: dict[str, pa.Table | None] = {}
-        for column in schema.counted_columns:
+        for column in schema.kept_counts:
             known = own.filter(pc.equal(own["column"], column))
             values = known["value"].cast(schema.arrow_schema().field(column).type)
             counts[column] = pa.table({"value": values, "rows": known["rows"]}) if known.num_rows else None
         observed = Observed(report.empty, report.placeholders, report.spans, counts)
         return cls(report.rows_read, report.keys_proved, observed)
+
+
+def columns_to_count(schemas: Sequence[TableSchema]) -> dict[str, list[str]]:
+    """Return, by table, the columns whose values the check has questions about.
+
+    Those that refer to others and those that are referred to, keys of one column, and no first column of several: a
+    log's rows are counted by what they are of, not by what they are part of.
+    """
+    wanted: dict[str, set[str]] = {schema.name: set(schema.key[:1]) for schema in schemas if len(schema.key) == 1}
+    for schema in schemas:
+        for each in schema.references:
+            for name in (schema.name, *each.tables):
+                wanted.setdefault(name, set()).add(each.column)
+    return {
+        schema.name: sorted(wanted.get(schema.name, set()) - (set(schema.key[:1]) if len(schema.key) > 1 else set()))
+        for schema in schemas
+    }
 
 
 class DataCheck:
@@ -114,18 +121,15 @@ class DataCheck:
         return tuple(line for schema in self._schemas.values() for line in self._odd(schema))
 
     def repeated_rows(self) -> dict[str, pd.DataFrame]:
-        """Return, by table, the rows whose key is on several lines, at most `MOST_LISTED`."""
-        return {
-            name: rows_of_repeated_keys(self._tables_df[name], self._schemas[name].key, MOST_LISTED)
-            for name, repeated in self._repeated.items()
-            if repeated is not None
-        }
+        """Return, by table, the rows whose key is on several lines, as texts."""
+        return {name: repeated.rows for name, repeated in self._repeated.items() if repeated is not None}
 
     def value_counts(self) -> pa.Table:
-        """Return how often the values of counted columns occur: ``table``, ``column``, ``value`` (text), ``rows``."""
+        """Return how often values that refer elsewhere occur: ``table``, ``column``, ``value`` (text), ``rows``."""
         parts = []
-        for name in self._schemas:
-            for column, counts in self._seen(name).counts.items():
+        for name, schema in self._schemas.items():
+            for column in schema.kept_counts:
+                counts = self._seen(name).counts.get(column)
                 if counts is not None:
                     n = counts.num_rows
                     values = counts["value"].cast(pa.string())
@@ -170,10 +174,12 @@ class DataCheck:
     def _n_rows(self, schema: TableSchema) -> int:
         if not schema.drop_duplicates:
             return self._findings[schema.name].rows_read
-        for column in schema.columns:
-            if not column.nullable and (schema.name, column.name) in self._related.rows:
-                return self._related.rows[schema.name, column.name]
-        return self._tables_df[schema.name].count()
+        return self._n_left[schema.name]
+
+    @cached_property
+    def _n_left(self) -> dict[str, int]:
+        """Rows of the tables whose duplicates were dropped."""
+        return {name: self._tables_df[name].count() for name, schema in self._schemas.items() if schema.drop_duplicates}
 
     def _n_keys(self, schema: TableSchema, rows: int) -> int | None:
         if not schema.key:
@@ -228,15 +234,7 @@ class DataCheck:
         return self._findings[schema.name].proved
 
     def _use(self, table: str, column: str) -> Use:
-        counts = self._seen(table).counts.get(column)
-        if counts is None:
-            return Use(table, column, self._tables_df[table].select(F.col(column).alias("value"), F.lit(1).alias("n")))
-        counts_pdf = counts.rename_columns(["value", "n"]).to_pandas()
-        return Use(table, column, self._spark.createDataFrame(counts_pdf))
-
-    @property
-    def _spark(self) -> SparkSession:
-        return next(iter(self._tables_df.values())).sparkSession
+        return Use(table, column, self._tables_df[table], self._seen(table).counts.get(column))
 
     @cached_property
     def _repeated(self) -> dict[str, RepeatedKeys | None]:
@@ -247,7 +245,7 @@ class DataCheck:
         known = len(schema.key) == 1 and use in self._related.rows and not schema.column(schema.key[0]).nullable
         if self._proved(schema) or (known and self._related.rows[use] == self._related.values[use]):
             return None
-        return find_repeated_keys(self._tables_df[schema.name], schema.key)
+        return find_repeated_keys(self._tables_df[schema.name], schema.key, are_there=known)
 
     # ---- What is wrong, and what is odd
 

@@ -1,107 +1,26 @@
-"""Are keys unique? Proved while rows stream by where the file's order allows it, else looked up by Spark.
+"""Keys on several lines, and keys that two tables have in common, looked up by Spark.
 
-Logs are mostly written in the order of their key. Then equal keys would be neighbours, and a look at each batch is
-enough; only a file in another order, or with a repeated key, costs a shuffle.
+Only for what was not settled while the rows were read (`sparksweep.ingest.key_runs`): it costs a shuffle.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from sparksweep.ingest.schema import LINE
 
-__all__ = ["KeyRun", "RepeatedKeys", "describe_key", "find_common_key", "find_repeated_keys", "rows_of_repeated_keys"]
+__all__ = ["RepeatedKeys", "describe_key", "find_common_key", "find_repeated_keys"]
 
-Integers = npt.NDArray[np.int64]
-# An odd constant whose multiples lie evenly spread over 64 bits (2**64 / golden ratio), as int64.
-_SPREAD = np.int64(-7046029254386353131)
 _LINES_SHOWN = 3
 # Names that no column of a file has.
 _N_ROWS, _FIRST = "rows of the key", "first line of the key"
-_MOST_DIGESTS = 10_000
-
-
-@dataclass(frozen=True)
-class KeyRun:
-    """What the keys of rows that follow each other say; ``proved`` tells whether all are known to be different.
-
-    The first key column must never fall. Rows with one value of it are then neighbours, so that a repeated key can only
-    be among them. Keys of several columns are compared by a 64-bit digest: two keys of one digest, like a column that
-    falls, is of text or has nulls, leave the question open (`find_repeated_keys` answers it), never wrongly settled.
-
-    Attributes
-    ----------
-    first, last : int
-        The first key column in the first and in the last row.
-    head, tail : ndarray of int64
-        Digests of the rows with these values: more of them may come before and after.
-    proved : bool
-        No key occurs twice.
-    """
-
-    first: int
-    last: int
-    head: Integers
-    tail: Integers
-    proved: bool
-
-    @classmethod
-    def of(cls, batch: pa.RecordBatch, key: Sequence[str]) -> KeyRun:
-        """Return what the rows of one batch, at least one, say."""
-        columns = [batch.column(name) for name in key]
-        if not key or any(column.null_count or not pa.types.is_integer(column.type) for column in columns):
-            return _IN_DOUBT
-        integers = [column.to_numpy().astype(np.int64, copy=False) for column in columns]
-        first, digests = integers[0], _digest(integers)
-        if (first[1:] < first[:-1]).any() or _has_repeat(digests):
-            return _IN_DOUBT
-        head = digests[: np.searchsorted(first, first[0], "right")]
-        return cls._if_short(int(first[0]), int(first[-1]), head, digests[np.searchsorted(first, first[-1]) :])
-
-    def followed_by(self, other: KeyRun) -> KeyRun:
-        """Return what these rows and those that follow them say together."""
-        touch = self.last == other.first
-        if not (self.proved and other.proved) or self.last > other.first:
-            return _IN_DOUBT
-        if touch and _has_repeat(np.concatenate([self.tail, other.head])):
-            return _IN_DOUBT
-        head = np.concatenate([self.head, other.head]) if touch and self.first == self.last else self.head
-        tail = np.concatenate([self.tail, other.tail]) if touch and other.first == other.last else other.tail
-        return self._if_short(self.first, other.last, head, tail)
-
-    @classmethod
-    def _if_short(cls, first: int, last: int, head: Integers, tail: Integers) -> KeyRun:
-        """Return the run, unless one value has so many rows that its digests are too much to send about."""
-        return cls(first, last, head, tail, True) if max(len(head), len(tail)) <= _MOST_DIGESTS else _IN_DOUBT
-
-
-_NONE = np.empty(0, np.int64)
-_IN_DOUBT = KeyRun(0, 0, _NONE, _NONE, False)
-
-
-def _digest(columns: list[Integers]) -> Integers:
-    digest = columns[0]
-    with np.errstate(over="ignore"):
-        for column in columns[1:]:
-            digest = digest * _SPREAD + column
-    return digest
-
-
-def _has_repeat(digests: Integers) -> bool:
-    if not (digests[1:] <= digests[:-1]).any():
-        return False
-    ordered = np.sort(digests)
-    return bool((ordered[1:] == ordered[:-1]).any())
+# Of rows with a repeated key that are listed.
+_MOST_LISTED = 100_000
 
 
 @dataclass(frozen=True)
@@ -114,45 +33,69 @@ class RepeatedKeys:
         Number of keys that occur more than once.
     n_rows : int
         Rows that have one of them.
-    first : dict of str to object
+    first : dict of str to str
         The one that occurs first in the file.
     lines : tuple of int
         Its first lines.
+    rows : DataFrame
+        The rows as texts, at most 100,000; those of the key that occurs first come first.
     """
 
     n_keys: int
     n_rows: int
-    first: dict[str, object]
+    first: dict[str, str]
     lines: tuple[int, ...]
+    rows: pd.DataFrame
 
     def __str__(self) -> str:
         """Return for example ``event_id 7 on data lines 3, 9``."""
         return f"{describe_key(self.first)} on data lines {', '.join(map(str, self.lines))}"
 
 
-def describe_key(key: dict[str, object]) -> str:
+def describe_key(key: Mapping[str, object]) -> str:
     """Return ``event_id 7, app_id -5``."""
     return ", ".join(f"{name} {value}" for name, value in key.items())
 
 
-def find_repeated_keys(table_df: DataFrame, key: Sequence[str]) -> RepeatedKeys | None:
-    """Return the keys that stand on several lines of a table, None when there are none."""
-    repeated_df = table_df.groupBy(*key).agg(F.count("*").alias("n_rows"), F.min(LINE).alias(LINE)).where("n_rows > 1")
-    sums = (F.count("*").alias("n_keys"), F.sum("n_rows").alias("n_rows"), F.min(F.struct(LINE, *key)).alias("first"))
-    summary = repeated_df.agg(*sums).first()
-    if summary is None or summary["n_keys"] == 0:
+def find_repeated_keys(table_df: DataFrame, key: Sequence[str], are_there: bool = False) -> RepeatedKeys | None:
+    """Return the keys that stand on several lines of a table, None when there are none.
+
+    Parameters
+    ----------
+    table_df : DataFrame
+        The table, with ``line``.
+    key : sequence of str
+        Its key columns; nulls in them are alike.
+    are_there : bool
+        That there are some is known: they need not be counted first.
+    """
+    counted = None if are_there else _count(table_df, key)
+    if counted == (0, 0):
         return None
-    first = {name: summary["first"][name] for name in key}
-    same_key = reduce(and_, (F.col(name).eqNullSafe(F.lit(value)) for name, value in first.items()))
-    lines_df = table_df.where(same_key).select(LINE).orderBy(LINE).limit(_LINES_SHOWN)
-    return RepeatedKeys(summary["n_keys"], summary["n_rows"], first, tuple(row[LINE] for row in lines_df.collect()))
+    rows_pdf = _rows(table_df, key)
+    if rows_pdf.empty:
+        return None
+    if counted is None:
+        is_whole = len(rows_pdf) < _MOST_LISTED
+        n_keys = rows_pdf.groupby(list(key), dropna=False).ngroups
+        counted = (n_keys, len(rows_pdf)) if is_whole else _count(table_df, key)
+    first = {name: rows_pdf[name].iloc[0] for name in key}
+    same_key = rows_pdf[list(key)].eq(rows_pdf[list(key)].iloc[0]) | rows_pdf[list(key)].isna()
+    lines = rows_pdf[LINE][same_key.all(axis=1).cummin()].head(_LINES_SHOWN)
+    return RepeatedKeys(*counted, first, tuple(map(int, lines)), rows_pdf)
 
 
-def rows_of_repeated_keys(table_df: DataFrame, key: Sequence[str], at_most: int) -> pd.DataFrame:
-    """Return the rows whose key stands on several lines, as texts; those of the key that came first come first."""
-    same_key = Window.partitionBy(*key)  # nulls are alike, as they are where keys are counted
+def _count(table_df: DataFrame, key: Sequence[str]) -> tuple[int, int]:
+    """Return how many keys stand on several lines, and on how many."""
+    repeated_df = table_df.groupBy(*key).agg(F.count("*").alias(_N_ROWS)).where(F.col(_N_ROWS) > 1)
+    row = repeated_df.agg(F.count("*").alias("keys"), F.sum(_N_ROWS).alias("rows")).collect()[0]
+    return row["keys"], row["rows"] or 0
+
+
+def _rows(table_df: DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    same_key = Window.partitionBy(*key)
     rows_df = table_df.withColumn(_N_ROWS, F.count("*").over(same_key)).where(F.col(_N_ROWS) > 1)
-    ordered_df = rows_df.withColumn(_FIRST, F.min(LINE).over(same_key)).orderBy(_FIRST, LINE).limit(at_most)
+    ordered_df = rows_df.withColumn(_FIRST, F.min(LINE).over(same_key)).orderBy(_FIRST, LINE).limit(_MOST_LISTED)
     return ordered_df.select(*(F.col(name).cast("string") for name in table_df.columns)).toPandas()
 
 

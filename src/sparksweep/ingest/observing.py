@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from sparksweep.ingest.schema import TableSchema
 
-__all__ = ["MOST_HELD", "Observed"]
+__all__ = ["MOST_SENT", "Observed"]
 
 # Of more different values nothing is kept: of one task they would be too much to send about, of all too much to hold.
 MOST_SENT = 1 << 15
@@ -34,8 +34,7 @@ class Observed:
     spans : mapping of str to (int, int)
         Lowest and highest value of the first key column, if it is whole numbers, and of each time (microseconds).
     counts : mapping of str to pyarrow.Table or None
-        ``value`` and ``rows`` of each value of columns that refer to other tables, but for the first key column, of
-        which most tables have as many as rows; None of too many.
+        ``value`` and ``rows`` of each value of the columns that were to be counted; None of too many.
     """
 
     empty: Mapping[str, int]
@@ -44,8 +43,8 @@ class Observed:
     counts: Mapping[str, pa.Table | None]
 
     @classmethod
-    def of(cls, batch: pa.RecordBatch, schema: TableSchema) -> Observed:
-        """Return what the rows of one batch show."""
+    def of(cls, batch: pa.RecordBatch, schema: TableSchema, counted: Iterable[str]) -> Observed:
+        """Return what the rows of one batch show, with counts of some columns."""
         empty, placeholders, spans = {}, {}, {}
         for column in schema.columns:
             values = batch.column(column.name)
@@ -61,11 +60,11 @@ class Observed:
             if (is_key or column.type == "timestamp") and values.null_count < len(values):
                 ends = pc.min_max(values.cast(pa.int64()))
                 spans[column.name] = (ends["min"].as_py(), ends["max"].as_py())
-        counts = {name: _few(_counted(batch.column(name)), MOST_SENT) for name in schema.counted_columns}
+        counts = {name: _few(_counted(batch.column(name)), MOST_HELD) for name in counted}
         return cls(empty, placeholders, spans, counts)
 
     @classmethod
-    def together(cls, parts: Iterable[Observed], most_values: int = MOST_SENT) -> Observed:
+    def together(cls, parts: Iterable[Observed], most_values: int = MOST_HELD) -> Observed:
         """Return what several, at least one, show together; the counts of so many values at most."""
         some = list(parts)
         spans: dict[str, tuple[int, int]] = {}

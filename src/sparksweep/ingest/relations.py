@@ -1,16 +1,20 @@
-"""What key columns say across tables: repeated keys, keys in tables apart, rows that refer to nothing. One Spark job.
+"""What key columns say across tables: repeated keys, keys in tables apart, rows that refer to nothing.
 
-Columns of one name mean the same thing in all tables, so each of their values is looked up once, for all questions.
+Columns of one name mean the same thing in all tables, so each of their values is looked up once, for all questions:
+here where all values were counted while they were read, else by one Spark job.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pyspark.sql import Column, DataFrame
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sparksweep.errors import UsageError
@@ -25,13 +29,21 @@ class Use(NamedTuple):
     ----------
     table, column : str
         Which it is.
-    values_df : DataFrame
-        ``value`` (whole numbers, or text) and ``n`` bigint, the rows that have it; a value may have several lines.
+    table_df : DataFrame
+        The table.
+    counts : pyarrow.Table or None
+        ``value`` (whole numbers, or text) and ``rows`` that have it, where they are known.
     """
 
     table: str
     column: str
-    values_df: DataFrame
+    table_df: DataFrame
+    counts: pa.Table | None
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Table and column."""
+        return self.table, self.column
 
 
 class Orphans(NamedTuple):
@@ -93,48 +105,98 @@ def relate(
     """
     if not uses:
         return Related()
-    places = {(each.table, each.column): number for number, each in enumerate(uses)}
-    of_value = [
-        F.sum(F.when(F.col("use") == number, F.col("n")).otherwise(0)).alias(f"n{number}") for number in places.values()
-    ]
-    counts_df = _one_below_the_other(uses).groupBy("column", "value").agg(*of_value)
-    answers: dict[str, Column] = {}
-    for number in places.values():
-        answers[f"rows_{number}"] = F.sum(f"n{number}")
-        answers[f"values_{number}"] = F.sum(F.when(F.col(f"n{number}") > 0, 1).otherwise(0))
-    for use, tables in references.items():
-        number, known = places[use], reduce(Column.__add__, (F.col(f"n{places[table, use[1]]}") for table in tables))
-        orphan = (F.col(f"n{number}") > 0) & (known == 0)
-        answers[f"orphan_rows_{number}"] = F.sum(F.when(orphan, F.col(f"n{number}")).otherwise(0))
-        answers[f"orphan_values_{number}"] = F.sum(F.when(orphan, 1).otherwise(0))
-        answers[f"orphan_example_{number}"] = F.min(F.when(orphan, F.col("value")))
-    pairs = list(apart)
-    for number, (table, other, column) in enumerate(pairs):
-        both = (F.col(f"n{places[table, column]}") > 0) & (F.col(f"n{places[other, column]}") > 0)
-        answers[f"common_{number}"] = F.max(both)
-    row = counts_df.agg(*(answer.alias(name) for name, answer in answers.items())).collect()[0]
+    _check_kinds(uses)
+    here = all(each.counts is not None for each in uses)
+    patterns = list(_patterns_here(uses) if here else _patterns_by_spark(uses))
     return Related(
-        {use: row[f"rows_{number}"] or 0 for use, number in places.items()},
-        {use: row[f"values_{number}"] or 0 for use, number in places.items()},
-        {
-            use: Orphans(*(row[f"orphan_{name}_{places[use]}"] for name in ("rows", "values", "example")))
-            for use in references
-            if row[f"orphan_rows_{places[use]}"]
-        },
-        frozenset(pair for number, pair in enumerate(pairs) if row[f"common_{number}"]),
+        {use.name: sum(each.rows.get(use.name, 0) for each in patterns) for use in uses},
+        {use.name: sum(each.n_values for each in patterns if use.name in each.places) for use in uses},
+        dict(_orphans(patterns, references)),
+        frozenset(
+            (table, other, column)
+            for table, other, column in apart
+            if any({(table, column), (other, column)} <= each.places for each in patterns)
+        ),
     )
 
 
+class _Pattern(NamedTuple):
+    """Values that are in the same places.
+
+    Attributes
+    ----------
+    column : str
+        Whose values they are.
+    places : set of use
+        Where they are.
+    n_values : int
+        How many they are.
+    example : int or str
+        The lowest of them.
+    rows : mapping of use to int
+        Rows that have one of them.
+    """
+
+    column: str
+    places: frozenset[tuple[str, str]]
+    n_values: int
+    example: Any
+    rows: Mapping[tuple[str, str], int]
+
+
+def _patterns_here(uses: Sequence[Use]) -> Iterator[_Pattern]:
+    """Yield all values by where they are, from what was counted."""
+    for column in dict.fromkeys(each.column for each in uses):
+        own = [each for each in uses if each.column == column]
+        rows = {each.name: _series(each.counts) for each in own if each.counts is not None}
+        together_pdf = pd.concat(rows, axis=1).fillna(0).astype("int64")
+        is_there = together_pdf.to_numpy() > 0
+        for pattern in np.unique(is_there, axis=0):
+            part_pdf = together_pdf[(is_there == pattern).all(axis=1)]
+            places = frozenset(each.name for each, there in zip(own, pattern, strict=True) if there)
+            sums = {each.name: int(part_pdf[each.name].sum()) for each in own}
+            yield _Pattern(column, places, len(part_pdf), part_pdf.index.min(), sums)
+
+
+def _series(counts: pa.Table) -> pd.Series:
+    values = counts["value"] if pa.types.is_string(counts["value"].type) else counts["value"].cast(pa.int64())
+    return pd.Series(counts["rows"].to_numpy(), index=pd.Index(values.to_pandas()))
+
+
+def _patterns_by_spark(uses: Sequence[Use]) -> Iterator[_Pattern]:
+    """Yield all values by where they are: a few dozen patterns come back, however many values there are."""
+    numbers = range(len(uses))
+    rows_of_value = [F.sum(F.when(F.col("use") == n, F.col("n")).otherwise(0)).alias(f"n{n}") for n in numbers]
+    of_value_df = _one_below_the_other(uses).groupBy("column", "value").agg(*rows_of_value)
+    is_there = [(F.col(f"n{n}") > 0).alias(f"has{n}") for n in numbers]
+    sums = [F.sum(f"n{n}").alias(f"n{n}") for n in numbers]
+    patterns_df = of_value_df.groupBy("column", *is_there).agg(
+        F.count("*").alias("n_values"), F.min("value").alias("example"), *sums
+    )
+    for row in patterns_df.collect():
+        places = frozenset(each.name for n, each in enumerate(uses) if row[f"has{n}"])
+        rows = {each.name: row[f"n{n}"] for n, each in enumerate(uses)}
+        yield _Pattern(row["column"], places, row["n_values"], row["example"], rows)
+
+
+def _orphans(
+    patterns: Sequence[_Pattern], references: Mapping[tuple[str, str], Sequence[str]]
+) -> Iterator[tuple[tuple[str, str], Orphans]]:
+    for use, tables in references.items():
+        known = {(table, use[1]) for table in tables}
+        found = [each for each in patterns if use in each.places and not known & each.places]
+        if found:
+            n_rows, n_values = sum(each.rows[use] for each in found), sum(each.n_values for each in found)
+            yield use, Orphans(n_rows, n_values, str(min(each.example for each in found)))
+
+
 def _one_below_the_other(uses: Sequence[Use]) -> DataFrame:
-    kinds: dict[str, str] = {}
-    for each in uses:
-        kind = "string" if dict(each.values_df.dtypes)["value"] == "string" else "bigint"
-        if kinds.setdefault(each.column, kind) != kind:
-            raise UsageError(f"{each.table}.{each.column} is {kind}, the columns of this name before it are not")
     # Numbers stay numbers as long as no column is text: they are grouped faster.
-    one_kind = "bigint" if set(kinds.values()) == {"bigint"} else "string"
+    one_kind = "bigint" if {_kind(each) for each in uses} == {"bigint"} else "string"
     frames = [
-        each.values_df.where(F.col("value").isNotNull()).select(
+        _values_df(each)
+        .where(F.col("value").isNotNull())
+        .select(
             F.lit(each.column).alias("column"),
             F.col("value").cast(one_kind).alias("value"),
             F.lit(number).alias("use"),
@@ -143,3 +205,20 @@ def _one_below_the_other(uses: Sequence[Use]) -> DataFrame:
         for number, each in enumerate(uses)
     ]
     return reduce(DataFrame.unionByName, frames)
+
+
+def _values_df(use: Use) -> DataFrame:
+    if use.counts is None:
+        return use.table_df.select(F.col(use.column).alias("value"), F.lit(1).alias("n"))
+    return use.table_df.sparkSession.createDataFrame(use.counts.rename_columns(["value", "n"]).to_pandas())
+
+
+def _kind(use: Use) -> str:
+    return "string" if dict(use.table_df.dtypes)[use.column] == "string" else "bigint"
+
+
+def _check_kinds(uses: Sequence[Use]) -> None:
+    kinds: dict[str, str] = {}
+    for each in uses:
+        if kinds.setdefault(each.column, _kind(each)) != _kind(each):
+            raise UsageError(f"{each.table}.{each.column} is {_kind(each)}, the columns of this name before it are not")

@@ -35,7 +35,7 @@ class TableReport:
     distinct_keys : int or None
         Different keys among them; None for a table without a key.
     orphans : dict of str to int
-        By referring column, rows whose value is in none of the tables it refers to.
+        By referring column, rows read whose value is in none of the tables it refers to.
     empty : dict of str to int
         By column, rows read that have no value; columns without such rows are left out.
     placeholders : dict of str to int

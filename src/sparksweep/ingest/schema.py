@@ -110,6 +110,17 @@ class TableSchema:
         return [column.name for column in self.columns]
 
     @property
+    def kept_counts(self) -> list[str]:
+        """Names of the columns whose values are kept with the tables (`sparksweep.ingest.known_values`).
+
+        They refer to other tables. The first key column is left out, of which most tables have as many as rows, and so
+        is a table whose duplicates are dropped: which of its rows count is known only later.
+        """
+        if self.drop_duplicates:
+            return []
+        return [each.column for each in self.references if self.key[:1] != (each.column,)]
+
+    @property
     def digest(self) -> str:
         """Hex digest of the whole schema: a table that was made by another one is not this one's."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]

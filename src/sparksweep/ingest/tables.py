@@ -25,7 +25,7 @@ from pyspark.sql import functions as F
 
 from sparksweep.errors import DataError
 from sparksweep.ingest.archive import describe_member
-from sparksweep.ingest.checking import DataCheck, Finding
+from sparksweep.ingest.checking import DataCheck, Finding, columns_to_count
 from sparksweep.ingest.report import IngestReport, report_path
 from sparksweep.ingest.schema import LINE, TableSchema
 from sparksweep.ingest.source import find_archives, local_source
@@ -138,7 +138,8 @@ def ingest_tables(
     if known is not None and not changed:
         return known
     with _staging(store, folder) as staging:
-        outcomes = _write_all(spark, archives, fingerprint, changed, store, staging, on_progress or log.info)
+        counted = columns_to_count(schemas)
+        outcomes = _write_all(spark, archives, fingerprint, changed, counted, store, staging, on_progress or log.info)
         findings = {name: Finding.of_outcome(outcome) for name, outcome in outcomes.items()}
         kept = [each for each in schemas if each not in changed]
         findings |= _kept_findings(known, kept, store, folder)
@@ -221,6 +222,7 @@ def _write_all(
     archives: Mapping[str, str],
     fingerprint: Mapping[str, Mapping[str, str | int]],
     schemas: Sequence[TableSchema],
+    counted: Mapping[str, Sequence[str]],
     store: Store,
     staging: str,
     say: Callable[[str], None],
@@ -231,7 +233,8 @@ def _write_all(
 
     def write(schema: TableSchema) -> Outcome:
         spark.sparkContext.setJobGroup(group, f"ingest {schema.name}", interruptOnCancel=True)
-        table_df = _archive_df(spark, archives[schema.name], int(fingerprint[schema.name]["size"]), schema, collected)
+        size = int(fingerprint[schema.name]["size"])
+        table_df = _archive_df(spark, archives[schema.name], size, schema, counted[schema.name], collected)
         write_parquet(table_df, store, _table_path(staging, schema))
         outcome = summed(schema.name, (each for each in collected.value if each.table == schema.name))
         if outcome.problem is not None:
@@ -282,15 +285,17 @@ def _wait_for_tasks(spark: SparkSession, group: str) -> None:
         time.sleep(TASK_END_INTERVAL)
 
 
-def _archive_df(spark: SparkSession, uri: str, size: int, schema: TableSchema, collected: Outcomes) -> DataFrame:
+def _archive_df(
+    spark: SparkSession, uri: str, size: int, schema: TableSchema, counted: Sequence[str], collected: Outcomes
+) -> DataFrame:
     seed_df = spark.range(0, 1, 1, numPartitions=1)
     n_parts = -(-size // PART_BYTES)
     if n_parts > 1 and not schema.has_text:
         blocks_df = seed_df.mapInArrow(partial(cut_archive, uri, schema, collected, BLOCK_BYTES), BLOCK_SCHEMA)
         parts_df = blocks_df.repartition(n_parts, "first_line")
-        table_df = parts_df.mapInArrow(partial(parse_blocks, uri, schema, collected), schema.spark_schema())
+        table_df = parts_df.mapInArrow(partial(parse_blocks, uri, schema, counted, collected), schema.spark_schema())
     else:
-        table_df = seed_df.mapInArrow(partial(read_archive, uri, schema, collected), schema.spark_schema())
+        table_df = seed_df.mapInArrow(partial(read_archive, uri, schema, counted, collected), schema.spark_schema())
     return _first_of_equal_rows(table_df, schema) if schema.drop_duplicates else table_df
 
 

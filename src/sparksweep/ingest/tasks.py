@@ -15,8 +15,8 @@ from pyspark import Accumulator, AccumulatorParam
 
 from sparksweep.errors import ArchiveError, SparksweepError
 from sparksweep.ingest.blocks import read_blocks
-from sparksweep.ingest.keys import KeyRun
-from sparksweep.ingest.observing import MOST_HELD, Observed
+from sparksweep.ingest.key_runs import KeyRun
+from sparksweep.ingest.observing import MOST_SENT, Observed
 from sparksweep.ingest.rows import parse_block, read_rows
 from sparksweep.ingest.schema import TableSchema
 from sparksweep.python_tasks import python_task
@@ -105,7 +105,7 @@ def summed(table: str, outcomes: Iterable[Outcome]) -> Outcome:
     runs = [each.keys for each in parts if each.keys is not None]
     keys = reduce(KeyRun.followed_by, runs) if runs else None
     seen = [each.observed for each in parts if each.observed is not None]
-    observed = Observed.together(seen, MOST_HELD) if seen else None
+    observed = Observed.together(seen) if seen else None
     return Outcome(table, 1, sum(each.rows_read for each in parts), keys, observed, problems[0] if problems else None)
 
 
@@ -122,14 +122,16 @@ def _check_whole(table: str, cut: Outcome | None, parts: Sequence[Outcome]) -> N
 
 
 @python_task
-def read_archive(uri: str, schema: TableSchema, collected: Outcomes, seeds: Batches) -> Iterator[pa.RecordBatch]:
-    """Read a whole archive: typed rows with ``line``."""
+def read_archive(
+    uri: str, schema: TableSchema, counted: Sequence[str], collected: Outcomes, seeds: Batches
+) -> Iterator[pa.RecordBatch]:
+    """Read a whole archive: typed rows with ``line``; count the values of some columns."""
     for _ in seeds:
         pass
     rows_read, keys, observed, problem = 0, None, None, None
     try:
         for batch in read_rows(uri, schema):
-            run, seen = KeyRun.of(batch, schema.key), Observed.of(batch, schema)
+            run, seen = KeyRun.of(batch, schema.key), Observed.of(batch, schema, counted)
             rows_read, keys = rows_read + batch.num_rows, run if keys is None else keys.followed_by(run)
             observed = seen if observed is None else Observed.together([observed, seen])
             yield batch
@@ -156,8 +158,10 @@ def cut_archive(
 
 
 @python_task
-def parse_blocks(uri: str, schema: TableSchema, collected: Outcomes, batches: Batches) -> Iterator[pa.RecordBatch]:
-    """Parse blocks: typed rows with ``line``. A block with a problem has no rows."""
+def parse_blocks(
+    uri: str, schema: TableSchema, counted: Sequence[str], collected: Outcomes, batches: Batches
+) -> Iterator[pa.RecordBatch]:
+    """Parse blocks: typed rows with ``line``; count as `read_archive` does. A block with a problem has no rows."""
     outcomes: list[Outcome] = []
     for batch in batches:
         for first_line, text in zip(batch["first_line"], batch["text"], strict=True):
@@ -166,14 +170,14 @@ def parse_blocks(uri: str, schema: TableSchema, collected: Outcomes, batches: Ba
             except SparksweepError as problem:
                 outcomes.append(Outcome(schema.name, first_line.as_py(), problem=problem))
                 continue
-            outcomes.append(_outcome(schema, first_line.as_py(), rows))
+            outcomes.append(_outcome(schema, counted, first_line.as_py(), rows))
             yield from rows
     collected.add(_observed_once(outcomes))
 
 
-def _outcome(schema: TableSchema, first_line: int, rows: Sequence[pa.RecordBatch]) -> Outcome:
+def _outcome(schema: TableSchema, counted: Sequence[str], first_line: int, rows: Sequence[pa.RecordBatch]) -> Outcome:
     keys = reduce(KeyRun.followed_by, (KeyRun.of(each, schema.key) for each in rows))
-    observed = Observed.together(Observed.of(each, schema) for each in rows)
+    observed = Observed.together(Observed.of(each, schema, counted) for each in rows)
     return Outcome(schema.name, first_line, sum(each.num_rows for each in rows), keys, observed)
 
 
@@ -182,5 +186,8 @@ def _observed_once(outcomes: Sequence[Outcome]) -> list[Outcome]:
     seen = [each.observed for each in outcomes if each.observed is not None]
     if not seen:
         return list(outcomes)
-    together, first = Observed.together(seen), min(each.first_line for each in outcomes if each.observed is not None)
+    together, first = (
+        Observed.together(seen, MOST_SENT),
+        min(each.first_line for each in outcomes if each.observed is not None),
+    )
     return [replace(each, observed=together if each.first_line == first else None) for each in outcomes]

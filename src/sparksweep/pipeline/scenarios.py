@@ -101,7 +101,7 @@ class _EventLogs:
         values = {
             (schema.name, column): known
             for schema in self.schemas
-            for column in schema.counted_columns
+            for column in schema.kept_counts
             if (known := known_values(store, schema, column)) is not None
         }
         return build_log_matrices(

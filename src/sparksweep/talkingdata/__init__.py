@@ -5,8 +5,9 @@ The names are resolved when first used, so that the generator needs no Spark.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sparksweep.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from sparksweep.talkingdata.feature_sets import FEATURE_SETS, tables_of
@@ -15,19 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["FEATURE_SETS", "GROUPS", "SCHEMAS", "build_matrices", "tables_of"]
 
-_FILES = {
-    "FEATURE_SETS": "sparksweep.talkingdata.feature_sets",
-    "GROUPS": "sparksweep.talkingdata.schemas",
-    "SCHEMAS": "sparksweep.talkingdata.schemas",
-    "build_matrices": "sparksweep.talkingdata.matrices",
-    "tables_of": "sparksweep.talkingdata.feature_sets",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name from its file at first use."""
-    if name not in _FILES:
-        raise AttributeError(f"module 'sparksweep.talkingdata' has no attribute {name!r}")
-    value = getattr(import_module(_FILES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "FEATURE_SETS": ".feature_sets",
+        "GROUPS": ".schemas",
+        "SCHEMAS": ".schemas",
+        "build_matrices": ".matrices",
+        "tables_of": ".feature_sets",
+    },
+)

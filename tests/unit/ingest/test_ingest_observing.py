@@ -39,21 +39,22 @@ def counts(observed, column):
     return dict(zip(table["value"].to_pylist(), table["rows"].to_pylist(), strict=True))
 
 
+COUNTED = ("app_id", "text")
 ROWS = [(4, 7, "", 0.0, None), (4, -8, "a", None, 5_000_000), (6, 7, "a", 1.0, 2_000_000), (5, 7, "", -0.0, None)]
 
 
 def test_one_batch():
-    seen = Observed.of(batch(*ROWS), USES)
+    seen = Observed.of(batch(*ROWS), USES, COUNTED)
     assert seen.empty == {"text": 2, "place": 1, "time": 2}
     assert seen.placeholders == {"place": 3}
     assert seen.spans == {"event_id": (4, 6), "time": (2_000_000, 5_000_000)}
-    assert list(seen.counts) == ["app_id", "text"], "the first column of the key has as many values as rows"
+    assert list(seen.counts) == ["app_id", "text"]
     assert counts(seen, "app_id") == {7: 3, -8: 1}
     assert counts(seen, "text") == {"": 2, "a": 2}
 
 
 def test_no_value_at_all():
-    seen = Observed.of(batch((1, 1, "a", None, None)), USES)
+    seen = Observed.of(batch((1, 1, "a", None, None)), USES, COUNTED)
     assert (seen.empty["place"], seen.placeholders["place"], seen.spans) == (1, 0, {"event_id": (1, 1)})
 
 
@@ -61,25 +62,24 @@ def test_no_value_at_all():
 @given(st.lists(st.sampled_from(ROWS), min_size=1, max_size=12), st.lists(st.integers(1, 11), max_size=3))
 def test_parts_together_show_what_the_whole_shows(rows, cuts):
     edges = sorted({0, len(rows), *(cut for cut in cuts if cut < len(rows))})
-    parts = [Observed.of(batch(*rows[i:j]), USES) for i, j in pairwise(edges)]
-    together, whole = Observed.together(parts), Observed.of(batch(*rows), USES)
+    parts = [Observed.of(batch(*rows[i:j]), USES, COUNTED) for i, j in pairwise(edges)]
+    together, whole = Observed.together(parts), Observed.of(batch(*rows), USES, COUNTED)
     assert (together.empty, together.placeholders, together.spans) == (whole.empty, whole.placeholders, whole.spans)
     assert counts(together, "app_id") == counts(whole, "app_id") == Counter(row[1] for row in rows)
 
 
 def test_of_too_many_values_nothing_is_kept(monkeypatch):
-    monkeypatch.setattr(observing, "MOST_SENT", 2)
-    two, one = Observed.of(batch(*ROWS), USES), Observed.of(batch((9, 9, "a", None, None)), USES)
+    monkeypatch.setattr(observing, "MOST_HELD", 2)
+    two, one = Observed.of(batch(*ROWS), USES, COUNTED), Observed.of(batch((9, 9, "a", None, None)), USES, COUNTED)
     assert counts(two, "app_id") == {7: 3, -8: 1}
     assert Observed.together([two, one], 2).counts["app_id"] is None
     assert counts(Observed.together([two, one], 3), "app_id") == {7: 3, -8: 1, 9: 1}
     assert Observed.together([Observed.together([two, one], 2), one], 3).counts["app_id"] is None
-    assert Observed.of(batch(*ROWS, (9, 9, "a", None, None)), USES).counts["app_id"] is None
+    assert Observed.of(batch(*ROWS, (9, 9, "a", None, None)), USES, COUNTED).counts["app_id"] is None
 
 
-def test_a_table_whose_equal_rows_are_dropped_counts_nothing():
-    dropping = TableSchema("uses", USES.columns, drop_duplicates=True, references=USES.references)
-    assert Observed.of(batch(*ROWS), dropping).counts == {}
+def test_only_what_is_asked_for_is_counted():
+    assert Observed.of(batch(*ROWS), USES, []).counts == {}
 
 
 @pytest.mark.parametrize("name", ["event_id", "place"])

@@ -107,6 +107,7 @@ def write(monkeypatch):
             {"bad": "", "other": ""},
             {"bad": {"size": 1}, "other": {"size": 1}},
             schemas,
+            {"bad": [], "other": []},
             None,
             "tables/.ingest",
             print,

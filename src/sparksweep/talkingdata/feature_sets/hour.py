@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pyspark.sql import functions as F
+import numpy as np
+import pandas as pd
 
 from sparksweep.features import FeatureSet, share
 from sparksweep.talkingdata.facts import Facts
@@ -12,5 +13,5 @@ __all__ = ["hour"]
 
 def hour(facts: Facts) -> tuple[FeatureSet, ...]:
     """Return the set ``hour``."""
-    hours_df = facts.events.shown.withColumn("hour", F.expr("weekday_hour % 24"))
-    return (share("hour", facts.events, "hour", through=hours_df, keys={hour: str(hour) for hour in range(24)}),)
+    hours = pd.DataFrame({"weekday_hour": range(7 * 24), "hour": np.arange(7 * 24) % 24})
+    return (share("hour", facts.events, "hour", through=hours, keys={hour: str(hour) for hour in range(24)}),)

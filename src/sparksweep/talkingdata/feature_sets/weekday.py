@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pyspark.sql import functions as F
+import numpy as np
+import pandas as pd
 
 from sparksweep.features import FeatureSet, share
 from sparksweep.talkingdata.facts import Facts
@@ -12,5 +13,5 @@ __all__ = ["weekday"]
 
 def weekday(facts: Facts) -> tuple[FeatureSet, ...]:
     """Return the set ``weekday``."""
-    days_df = facts.events.shown.withColumn("weekday", F.expr("weekday_hour div 24"))
-    return (share("weekday", facts.events, "weekday", through=days_df, keys={day: str(day) for day in range(7)}),)
+    days = pd.DataFrame({"weekday_hour": range(7 * 24), "weekday": np.arange(7 * 24) // 24})
+    return (share("weekday", facts.events, "weekday", through=days, keys={day: str(day) for day in range(7)}),)

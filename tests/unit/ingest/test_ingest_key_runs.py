@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparksweep.ingest import keys as module
-from sparksweep.ingest.keys import KeyRun
+from sparksweep.ingest import key_runs as module
+from sparksweep.ingest.key_runs import KeyRun
 
 
 def proved(batches, names):

@@ -16,8 +16,8 @@ from sparksweep.ingest.schema import TableSchema
 
 __all__ = ["MOST_SENT", "Observed"]
 
-# Of more different values nothing is kept: of one task they would be too much to send about, of all too much to hold.
-MOST_SENT = 1 << 15
+# Of more different values nothing is kept: of all tasks they would be too much to send about, of a table to hold.
+MOST_SENT = 1 << 21
 MOST_HELD = 1 << 18
 
 

@@ -26,6 +26,7 @@ from pyspark.sql import functions as F
 from sparksweep.errors import DataError
 from sparksweep.ingest.archive import describe_member
 from sparksweep.ingest.checking import DataCheck, Finding, columns_to_count
+from sparksweep.ingest.observing import MOST_SENT
 from sparksweep.ingest.report import IngestReport, report_path
 from sparksweep.ingest.schema import LINE, TableSchema
 from sparksweep.ingest.source import find_archives, local_source
@@ -293,7 +294,9 @@ def _archive_df(
     if n_parts > 1 and not schema.has_text:
         blocks_df = seed_df.mapInArrow(partial(cut_archive, uri, schema, collected, BLOCK_BYTES), BLOCK_SCHEMA)
         parts_df = blocks_df.repartition(n_parts, "first_line")
-        table_df = parts_df.mapInArrow(partial(parse_blocks, uri, schema, counted, collected), schema.spark_schema())
+        table_df = parts_df.mapInArrow(
+            partial(parse_blocks, uri, schema, counted, MOST_SENT // n_parts, collected), schema.spark_schema()
+        )
     else:
         table_df = seed_df.mapInArrow(partial(read_archive, uri, schema, counted, collected), schema.spark_schema())
     return _first_of_equal_rows(table_df, schema) if schema.drop_duplicates else table_df

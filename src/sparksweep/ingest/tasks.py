@@ -16,7 +16,7 @@ from pyspark import Accumulator, AccumulatorParam
 from sparksweep.errors import ArchiveError, SparksweepError
 from sparksweep.ingest.blocks import read_blocks
 from sparksweep.ingest.key_runs import KeyRun
-from sparksweep.ingest.observing import MOST_SENT, Observed
+from sparksweep.ingest.observing import Observed
 from sparksweep.ingest.rows import parse_block, read_rows
 from sparksweep.ingest.schema import TableSchema
 from sparksweep.python_tasks import python_task
@@ -159,9 +159,12 @@ def cut_archive(
 
 @python_task
 def parse_blocks(
-    uri: str, schema: TableSchema, counted: Sequence[str], collected: Outcomes, batches: Batches
+    uri: str, schema: TableSchema, counted: Sequence[str], most_values: int, collected: Outcomes, batches: Batches
 ) -> Iterator[pa.RecordBatch]:
-    """Parse blocks: typed rows with ``line``; count as `read_archive` does. A block with a problem has no rows."""
+    """Parse blocks: typed rows with ``line``; count as `read_archive` does. A block with a problem has no rows.
+
+    Of a column with more than `most_values` different values in all of the task's blocks there are no counts.
+    """
     outcomes: list[Outcome] = []
     for batch in batches:
         for first_line, text in zip(batch["first_line"], batch["text"], strict=True):
@@ -172,7 +175,7 @@ def parse_blocks(
                 continue
             outcomes.append(_outcome(schema, counted, first_line.as_py(), rows))
             yield from rows
-    collected.add(_observed_once(outcomes))
+    collected.add(_observed_once(outcomes, most_values))
 
 
 def _outcome(schema: TableSchema, counted: Sequence[str], first_line: int, rows: Sequence[pa.RecordBatch]) -> Outcome:
@@ -181,13 +184,11 @@ def _outcome(schema: TableSchema, counted: Sequence[str], first_line: int, rows:
     return Outcome(schema.name, first_line, sum(each.num_rows for each in rows), keys, observed)
 
 
-def _observed_once(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _observed_once(outcomes: Sequence[Outcome], most_values: int) -> list[Outcome]:
     """Leave what all blocks of a task show with the first of them: what they show is much alike, and is sent about."""
     seen = [each.observed for each in outcomes if each.observed is not None]
     if not seen:
         return list(outcomes)
-    together, first = (
-        Observed.together(seen, MOST_SENT),
-        min(each.first_line for each in outcomes if each.observed is not None),
-    )
+    together = Observed.together(seen, most_values)
+    first = min(each.first_line for each in outcomes if each.observed is not None)
     return [replace(each, observed=together if each.first_line == first else None) for each in outcomes]

@@ -186,7 +186,9 @@ def test_unknown_names(spark, tables, store, sets, encoding, message):
 
 def test_sets_that_no_device_shows_anything_of(spark, tables, store):
     nothing = {**tables, "app_events": tables["app_events"].where("false")}
-    with pytest.raises(DataError, match=r"feature sets app, label: no row of the matrix .* there is no column; look at"):
+    with pytest.raises(
+        DataError, match=r"feature sets app, label: no row of the matrix .* there is no column; look at"
+    ):
         build_matrices(spark, nothing, ["app", "label"], "fraction", store, "matrix/x", {})
     assert not store.exists("matrix/x/train")
 

@@ -249,7 +249,7 @@ def test_in_a_process_of_its_own_there_is_one_line_too(
             "features.sets=[brand_modle]",
             "features.sets: unknown feature set 'brand_modle'; did you mean 'brand_model'?",
         ),
-        ("data.format=csv", "data.format: input should be 'talkingdata', 'npz', 'svmlight' or 'parquet', got 'csv'"),
+        ("data.format=csv", "data.format: input should be 'talkingdata', 'logs', 'npz', 'svmlight' or 'parquet', got "),
     ],
 )
 def test_wrong_setting(sweep, nothing_left, tmp_path, override, problem):

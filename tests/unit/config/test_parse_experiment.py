@@ -73,8 +73,8 @@ def test_every_problem_is_listed_at_once():
     text = TEXT.replace("source", "sorce").replace("sets", "set").replace("C: [0.1, 1]", "C: 3")
     assert problems(text) == [
         "conf/mine.yaml: data.source: is missing",
-        "conf/mine.yaml: data.sorce: unknown key; did you mean 'source'? (known: source, format, target, fold_column, "
-        "group_column, weight_column)",
+        "conf/mine.yaml: data.sorce: unknown key; did you mean 'source'? (known: source, format, schema_file, target, "
+        "fold_column, group_column, weight_column)",
         "conf/mine.yaml: features.sets: is missing",
         "conf/mine.yaml: features.set: unknown key; did you mean 'sets'? (known: name, sets, encoding)",
         "conf/mine.yaml: search.param_grid.C: must be a list of values, such as [3], got 3",
@@ -106,7 +106,7 @@ def test_every_problem_is_listed_at_once():
         ("features.name=.x", "features.name: must be a plain folder name, without slashes or a leading dot"),
         ("features.encoding=counts", "features.encoding: input should be 'fraction' or 'indicator', got 'counts'"),
         ("data.target=y", "data: target cannot be set for format talkingdata"),
-        ("data.format=csv", "data.format: input should be 'talkingdata', 'npz', 'svmlight' or 'parquet', got 'csv'"),
+        ("data.format=csv", "data.format: input should be 'talkingdata', 'logs', 'npz', 'svmlight' or 'parquet', got "),
         ("data.format=parquet", "data: format parquet needs data.target"),
         ("spark.executor=[1]", "spark.executor: must be a text, a number or true / false, got [1]"),
         ("search=3", "search: must be a mapping, got 3"),
@@ -185,7 +185,7 @@ def test_an_override_of_an_empty_section_or_of_all_of_it(override):
 
 def test_checks_of_other_rooms_are_listed_with_their_section():
     with pytest.raises(ConfigError, match=r"mine.yaml: features.sets: no such set"):
-        parse_experiment(TEXT, "mine.yaml", checks={"features": [lambda section: ["sets: no such set"]]})
+        parse_experiment(TEXT, "mine.yaml", checks={"features": [lambda section, before: ["sets: no such set"]]})
 
 
 def test_config_error_survives_pickling():

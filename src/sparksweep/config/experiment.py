@@ -44,7 +44,7 @@ class DataSettings(_Section):
         ``talkingdata`` and ``logs`` are event logs that become a matrix by feature sets, the scenario's and those of
         `schema_file`; the others are a matrix already.
     schema_file : str, optional
-        Path or URI of the YAML file that tells the tables and feature sets of ``logs``; relative to the current folder.
+        Path of the YAML file that tells the tables and feature sets of ``logs``; relative to the current folder.
     target, fold_column, group_column, weight_column : str, optional
         Names in a file of the other formats: the target, per-row fold numbers, groups and weights.
     """

@@ -54,7 +54,10 @@ def expression_problems(text: str, columns: Collection[str]) -> Iterator[str]:
     place = depth = 0
     while place < len(text):
         found = _TOKEN.match(text, place)
-        if found is None:
+        if found is not None and (found["word"] or found["quoted"]) and text.startswith("'", found.end()):
+            place, found = found.end(), None  # a prefix would give the text another meaning
+        # In a comment anything could hide that is a text to us.
+        if found is None or text.startswith(("--", "/*", "*/"), place):
             yield f"{text[place]!r} at character {place + 1} is no part of a scalar expression"
             return
         word, quoted = found["word"], found["quoted"]

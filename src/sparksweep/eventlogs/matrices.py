@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_type
 
@@ -27,7 +27,6 @@ from sparksweep.features import (
     counted_by_owner,
     first_lines,
     numbered,
-    one_hot,
     share,
     words,
     write_parts,
@@ -39,8 +38,8 @@ from sparksweep.storage import Store
 
 __all__ = ["build_log_matrices"]
 
-VALUE = "value"  # the column that an expression is counted as
-LOOKED_UP = "looked_up"
+# Names that no column of a file has.
+VALUE, LOOKED_UP, OWNER, PART = "counted value", "looked up", "owner of the line", "part of the rows"
 
 
 def build_log_matrices(
@@ -139,22 +138,20 @@ class _Logs:
         """Return one of the schema's sets."""
         settings = self._schema.feature_sets[name]
         counts = self._counted(settings)
-        if settings.kind == "one_hot":
-            return one_hot(name, counts)
         make = share if settings.kind == "share" else bag
         keys = None if settings.keys is None else {key: str(key) for key in settings.keys}
         if settings.lookup is None:
             return make(name, counts, counts.by, keys=keys)
-        return make(name, counts, LOOKED_UP, through=self._looked_up(settings.lookup, counts.by), keys=keys)
+        return make(name, counts, LOOKED_UP, through=self._looked_up(settings.lookup, settings.by), keys=keys)
 
     @cached_property
     def _rows(self) -> DataFrame:
         """The key of the matrix's rows, and ``row``, their number."""
         rows = self._schema.rows
         parts = [name for name in (rows.train, rows.test) if name is not None]
-        frames = [self._tables[name].select(rows.key, LINE, F.lit(n).alias("part")) for n, name in enumerate(parts)]
+        frames = [self._tables[name].select(rows.key, LINE, F.lit(n).alias(PART)) for n, name in enumerate(parts)]
         together_df = frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
-        numbered_df = numbered(together_df, "part", LINE).select(rows.key, "row")
+        numbered_df = numbered(together_df, PART, LINE).select(rows.key, "row")
         return F.broadcast(self._keep.enter_context(cached(numbered_df)))
 
     def _counted(self, settings: SetSettings) -> Counts:
@@ -165,22 +162,25 @@ class _Logs:
         return self._counts[place]
 
     def _counting(self, settings: SetSettings, is_first: bool) -> Any:
-        key = self._schema.rows.key
-        by = settings.by if is_name(settings.by) else VALUE
-        value = F.expr(f"`{by}`" if by == settings.by else settings.by).alias(by)
+        key, value = self._schema.rows.key, _expression(settings.by).alias(VALUE)
         if settings.through is None:
             owned_df = self._tables[settings.table].join(self._rows, on=key, how="inner")
-            return counted((first_lines(owned_df) if is_first else owned_df).select("row", value), by)
+            return counted((first_lines(owned_df) if is_first else owned_df).select("row", value), VALUE)
         owner = self._schema.tables[settings.through].key[0]
-        owners_df = self._tables[settings.through].join(self._rows, on=key, how="inner").select(owner, "row")
-        things_df = self._tables[settings.table].select(owner, value)
-        return counted_by_owner(things_df, by, owners_df, owner, self._values.get((settings.table, by)))
+        owners_df = self._tables[settings.through].join(self._rows, on=key, how="inner")
+        owners_df = owners_df.select(F.col(owner).alias(OWNER), "row")
+        things_df = self._tables[settings.table].select(F.col(owner).alias(OWNER), value)
+        return counted_by_owner(things_df, VALUE, owners_df, OWNER, self._values.get((settings.table, settings.by)))
 
     def _looked_up(self, lookup: Lookup, by: str) -> DataFrame:
         """Return which keys a counted value has."""
         table_df = self._tables[lookup.table]
-        value = F.col(lookup.by or by).alias(by)
-        keys_df = table_df.select(value, F.expr(lookup.key).alias(LOOKED_UP))
+        keys_df = table_df.select(F.col(lookup.by or by).alias(VALUE), _expression(lookup.key).alias(LOOKED_UP))
         if lookup.words:
             return words(keys_df.withColumnRenamed(LOOKED_UP, "text"), "text", LOOKED_UP)
         return keys_df
+
+
+def _expression(text: str) -> Column:
+    """Return an expression of the schema; in brackets, where what looks like a name for it is an error."""
+    return F.col(text) if is_name(text) else F.expr(f"({text})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from sparksweep.config.loading import nearest
 from sparksweep.config.yaml_text import parse_yaml
@@ -17,6 +17,7 @@ from sparksweep.ingest.schema import ColumnType
 __all__ = ["LogColumn", "LogSchema", "LogTable", "Lookup", "Rows", "SetSettings", "parse_log_schema"]
 
 INTEGERS = ("int8", "int32", "int64")
+RESERVED = {"line", "row"}  # columns that every table gets, or every matrix
 
 
 class _Section(BaseModel):
@@ -120,7 +121,7 @@ class SetSettings(_Section):
     by: str
     through: str | None = None
     lookup: Lookup | None = None
-    keys: list[int] | None = Field(default=None, min_length=1)
+    keys: list[StrictInt] | None = Field(default=None, min_length=1)
 
 
 class LogSchema(_Section):
@@ -214,9 +215,15 @@ def _problems(schema: LogSchema) -> Iterator[str]:
 
 
 def _table_problems(schema: LogSchema, name: str, table: LogTable) -> Iterator[str]:
+    if name.lower() == "value_counts":
+        yield f"tables.{name}: this name is taken; rename the file"
     for column in table.columns:
         if not is_name(column):
             yield f"tables.{name}.columns: {column!r} is no name (letters, digits and _)"
+        if column.lower() in RESERVED or sum(column.lower() == other.lower() for other in table.columns) > 1:
+            yield f"tables.{name}.columns: {column!r} is taken (case does not count); rename it in the file"
+    if len(table.key) == 1 and table.key[0] in table.columns and _kind(table.columns[table.key[0]]) is None:
+        yield f"tables.{name}.key: {table.key[0]} must be text or whole numbers"
     for place, column in (*(("key", each) for each in table.key), *(("references", each) for each in table.references)):
         yield from _unknown(f"tables.{name}.{place}", column, table.columns, "column")
     for column, others in table.references.items():
@@ -225,6 +232,7 @@ def _table_problems(schema: LogSchema, name: str, table: LogTable) -> Iterator[s
             yield from _unknown(where, other, schema.tables, "table")
             if other in schema.tables:
                 yield from _unknown(f"{where}: table {other}", column, schema.tables[other].columns, "column")
+                yield from _unlike(where, schema, (name, column), (other, column))
 
 
 def _row_problems(schema: LogSchema) -> Iterator[str]:
@@ -238,6 +246,8 @@ def _row_problems(schema: LogSchema) -> Iterator[str]:
             yield from _unknown(f"rows.key: table {name}", rows.key, table.columns, "column")
             if rows.key in table.columns and _type(table.columns[rows.key]) not in INTEGERS:
                 yield f"rows.key: {name}.{rows.key} is {_type(table.columns[rows.key])}; it must be whole numbers"
+            if getattr(table.columns.get(rows.key), "nullable", False):
+                yield f"rows.key: {name}.{rows.key} is nullable; each row needs its id"
             if table.key != [rows.key] or table.repeated_key != "error":
                 yield f"tables.{name}.key: must be [{rows.key}], repeated_key error: its lines are the matrix's rows"
     if rows.train in schema.tables:
@@ -260,6 +270,10 @@ def _set_problems(schema: LogSchema, place: str, each: SetSettings) -> Iterator[
         yield from _through_problems(schema, place, each, each.through)
     elif schema.rows.key not in columns:
         yield f"{place}.table: {each.table} has no {schema.rows.key}; name a table that has it as through"
+    else:
+        yield from _unlike(
+            f"{place}.table", schema, (each.table, schema.rows.key), (schema.rows.train, schema.rows.key)
+        )
     if each.keys is not None and len(set(each.keys)) < len(each.keys):
         yield f"{place}.keys: some are given twice"
     if each.lookup is not None:
@@ -274,6 +288,9 @@ def _through_problems(schema: LogSchema, place: str, each: SetSettings, through:
         yield f"{place}.through: {through} has no key of one column that names one line"
     elif owner.key[0] not in columns:
         yield f"{place}.through: {each.table} has no {owner.key[0]}, the key of {through}"
+    else:
+        yield from _unlike(f"{place}.through", schema, (each.table, owner.key[0]), (through, owner.key[0]))
+        yield from _unlike(f"{place}.through", schema, (through, schema.rows.key), (schema.rows.train, schema.rows.key))
     if each.kind == "one_hot":
         yield f"{place}.kind: one_hot is of a table that has {schema.rows.key}; use bag"
 
@@ -289,9 +306,29 @@ def _lookup_problems(schema: LogSchema, place: str, each: SetSettings, lookup: L
         yield f"{place}.lookup.by: is missing: {each.by!r} is no column's name"
     else:
         yield from _unknown(f"{place}.lookup.by: table {lookup.table}", lookup.by or each.by, columns, "column")
+        if is_name(each.by):
+            by = lookup.by or each.by
+            yield from _unlike(f"{place}.lookup.by", schema, (lookup.table, by), (each.table, each.by))
     yield from (
         f"{place}.lookup.key: {lookup.key!r}: {problem}" for problem in expression_problems(lookup.key, columns)
     )
+
+
+def _kind(column: ColumnType | LogColumn) -> str | None:
+    """Return what values of a column can be compared as: text or whole numbers; None for neither."""
+    return "text" if _type(column) == "string" else "whole numbers" if _type(column) in INTEGERS else None
+
+
+def _unlike(place: str, schema: LogSchema, one: tuple[str, str], other: tuple[str, str]) -> Iterator[str]:
+    """Yield a problem where two columns, if there are such, are not both text or both whole numbers."""
+    found = [schema.tables[table].columns.get(column) for table, column in (one, other) if table in schema.tables]
+    columns = [column for column in found if column is not None]
+    kinds = {_kind(column) for column in columns}
+    if len(columns) == 2 and (len(kinds) > 1 or None in kinds):
+        types = " and ".join(
+            f"{'.'.join(name)} is {_type(each)}" for name, each in zip((one, other), columns, strict=True)
+        )
+        yield f"{place}: {types}; both must be text, or both whole numbers"
 
 
 def _unknown(place: str, name: str, known: Any, what: str) -> Iterator[str]:

@@ -96,7 +96,7 @@ def _summed(tables: Sequence[pa.Table | None], most: int) -> pa.Table | None:
     if len(known) < len(tables):
         return None
     if len(known) == 1:
-        return known[0]
+        return _few(known[0], most)
     summed = pa.concat_tables(known).group_by("value").aggregate([("rows", "sum")])
     return _few(summed.select(["value", "rows_sum"]).rename_columns(["value", "rows"]), most)
 

@@ -35,7 +35,8 @@ def ensure_matrices(job: Job) -> None:
 
 def has_part(job: Job, part: str) -> bool:
     """Tell whether the experiment has this part: an imported matrix has no test rows."""
-    return job.store.exists(f"{job.matrix_folder}/{part}")
+    parts = ("train",) if job.scenario is None else job.scenario.parts
+    return part in parts and job.store.exists(f"{job.matrix_folder}/{part}")
 
 
 def open_part(job: Job, part: str) -> Matrix:

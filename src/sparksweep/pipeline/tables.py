@@ -66,7 +66,15 @@ def _changed(job: Job, report: IngestReport, source: Path, schemas: Sequence[Tab
     """Return the tables whose archives have changed; refuse to pass off another source's tables as this one's."""
     same_place = str(source) == report.source
     if not source.exists() and same_place:
-        return []  # the zips were cleared away after ingest, which is fine
+        # The zips were cleared away after ingest, which is fine as long as nothing else is wanted of them.
+        known = {name: each.get("schema") for name, each in report.fingerprint.items()}
+        other = [schema.name for schema in schemas if known.get(schema.name) != schema.digest]
+        if other:
+            raise UsageError(
+                f"data.source: {source} does not exist, and the schema of {', '.join(other)} is another than that of "
+                f"the tables in {job.store.root}; put the archives back"
+            )
+        return []
     what = f"the workspace {job.store.root} was made of {report.source}"
     remedy = "use another --workspace, or --rebuild to make it anew"
     if not source.exists():

@@ -151,7 +151,7 @@ def test_what_is_refused(spark, ingested, store):
     with pytest.raises(UsageError, match="unknown encoding 'x'"):
         build_log_matrices(spark, tables, schema, ["hour"], "x", store, "m", {})
     text = SCHEMA.replace("by: hour(time)", "by: hour(time) / 2")
-    with pytest.raises(UsageError, match="cannot count by value, which is double: use text or whole numbers"):
+    with pytest.raises(UsageError, match="cannot count by counted value, which is double: use text or whole numbers"):
         build_log_matrices(spark, tables, parse_log_schema(text, "x"), ["hour"], "fraction", store, "m", {})
     nobody = {**tables, "visits": tables["visits"].where("visit_id < 0")}
     with pytest.raises(DataError, match="feature sets product: no row of the matrix has anything they count"):

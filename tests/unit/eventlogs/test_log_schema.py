@@ -142,6 +142,35 @@ def test_without_test_rows():
         ),
         ("feature_sets/word/lookup/table", "x", "feature_sets.word.lookup.table: no table 'x' (known: "),
         ("feature_sets", {}, "feature_sets: dictionary should have at least 1 item"),
+        ("feature_sets/hour/keys", [True], "feature_sets.hour.keys.0: input should be a valid integer, got True"),
+        ("tables/visits/columns/Time", "int32", "tables.visits.columns: 'Time' is taken (case does not count)"),
+        ("tables/items/columns/row", "int32", "tables.items.columns: 'row' is taken (case does not count)"),
+        ("tables/value_counts", {"columns": {"a": "int8"}}, "tables.value_counts: this name is taken; rename the file"),
+        (
+            "tables/customers/columns/customer_id",
+            {"type": "int64", "nullable": True},
+            "rows.key: customers.customer_id is ",
+        ),
+        (
+            "tables/visits/columns/customer_id",
+            "float64",
+            "feature_sets.hour.table: visits.customer_id is float64 and customers.customer_id is int64; both must be ",
+        ),
+        (
+            "tables/visits/columns/customer_id",
+            "string",
+            "tables.visits.references.customer_id: visits.customer_id is string and customers.customer_id is int64; ",
+        ),
+        (
+            "tables/items/columns/visit_id",
+            "string",
+            "feature_sets.product.through: items.visit_id is string and visits.visit_id is int32; both must be ",
+        ),
+        (
+            "tables/products/columns/product",
+            "string",
+            "feature_sets.word.lookup.by: products.product is string and items.product is int32; both must be ",
+        ),
     ],
 )
 def test_a_wrong_schema_is_told_key_by_key(path, value, line):

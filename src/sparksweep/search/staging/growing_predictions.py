@@ -83,6 +83,7 @@ def growing_predictions(booster: Booster, threads: int | None) -> Iterator[None]
         yield
     finally:
         booster.__class__ = original
+        kept.clear()  # the class is a cycle, which lives on for a while
 
 
 def _rows(kept: list[_Kept], data: Any, missing: float, n_features: int, threads: int | None) -> DMatrix | None:

@@ -540,6 +540,26 @@ def test_a_wrong_schema_is_told_before_anything_is_done(command, logs, tmp_path,
     assert not (tmp_path / "workspace").exists()
 
 
+def test_another_schema_of_tables_whose_zips_are_gone_is_refused(command, logs, source, tmp_path):
+    workspace = tmp_path / "workspace"
+    command("features", logs, "--workspace", workspace).done()
+    shutil.rmtree(source.folder)
+    command("features", logs, "--workspace", workspace).done()
+    (tmp_path / "shop.yaml").write_text(LOGS.replace("time: timestamp", "time: string"), encoding="utf-8")
+    line = command("features", logs, "--workspace", workspace).failed(2)
+    assert line.endswith(
+        f"the schema of visits is another than that of the tables in {workspace}; put the archives back"
+    )
+
+
+def test_a_test_matrix_that_the_schema_no_longer_has_is_not_predicted(command, logs, tmp_path):
+    workspace = tmp_path / "workspace"
+    command("features", logs, "--workspace", workspace).done()
+    (tmp_path / "shop.yaml").write_text(LOGS.replace("test: others, ", "").replace(", others]", "]"), encoding="utf-8")
+    out = command("sweep", logs, "--workspace", workspace, "--predict").done()
+    assert "predict: nothing, since " in out
+
+
 def test_no_schema_file(command, logs, tmp_path):
     absent = ("--set", "data.schema_file=absent.yaml")
     line = command("sweep", logs, "--workspace", tmp_path / "workspace", *absent).failed(2)

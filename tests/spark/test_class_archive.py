@@ -40,15 +40,6 @@ def test_classes_of_spark_come_from_it(jvm, tmp_path):
     assert named.count("shared objects file") > 0.8 * len(named) > 40
 
 
-def test_one_of_other_jars_is_passed_over_without_a_word(jvm, tmp_path):
-    archive = f"-XX:SharedArchiveFile={archive_path()}"
-    quiet = [option for option in jvm.cmdline() if option.startswith("-Xlog:")]
-    command = [jvm.cmdline()[0], archive, *quiet, "-cp", str(tmp_path), "-version"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "archive" not in ended.stdout + ended.stderr
-    assert "mismatch" not in ended.stdout + ended.stderr
-
-
 @pytest.mark.usefixtures("spark")
 def test_it_takes_a_jvm_of_its_own():
     with pytest.raises(SessionError, match="a Spark session is or was active in this process"):

@@ -47,10 +47,11 @@ class _LogLines:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._last = clock()
+        self._last: float | None = None  # since fits began: tables and matrices may have taken minutes before
         self._ended_at = -1
 
     def __call__(self, now: Any) -> None:
+        self._last = self._clock() if self._last is None else self._last
         time_for_one = self._clock() - self._last >= LOG_INTERVAL
         ended = now.done == now.total and self._ended_at != now.total
         if time_for_one or ended:

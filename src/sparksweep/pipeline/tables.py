@@ -59,6 +59,7 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
             source, job.scenario.schemas
         )  # what is missing or no archive is told before Spark is started
         job.say(f"ingest: {source} -> {job.store.uri('tables')}")
+    job.scenario.check(job.spark())
     return ingest_tables(job.spark(), source, job.scenario.schemas, job.store, strict=strict, known=report)
 
 

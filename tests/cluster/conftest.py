@@ -7,6 +7,8 @@ from uuid import uuid4
 import pytest
 from tests.cluster.azurite import running_azurite
 from tests.cluster.fault_proxy import running_proxy
+from tests.cluster.installing import hadoop_azure_jars
+from tests.cluster.wasb import add_wasb, wasb_address
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +40,16 @@ def fault_proxy(session_proxy):
     session_proxy.clear()
     yield session_proxy
     session_proxy.clear()
+
+
+@pytest.fixture(scope="session")
+def wasb_spark(spark, azurite, session_proxy):
+    """The tests' Spark session, able to reach Azurite by wasb."""
+    add_wasb(spark, hadoop_azure_jars(), azurite, session_proxy)
+    return spark
+
+
+@pytest.fixture
+def wasb(wasb_spark, azurite, container, fault_proxy):
+    """The address of an empty folder of this test's container."""
+    return wasb_address(azurite, container.container_name, "work space")

@@ -132,6 +132,10 @@ class Store(ABC):
     def _present(self, path: str) -> bool:
         """Tell whether `path` is there, without looking for one moved aside."""
 
+    def _appears(self, path: str) -> bool:
+        """Tell whether `path` is there a moment later, where replacing it takes a moment."""
+        return False
+
     @abstractmethod
     def _move(self, source: str, target: str) -> bool:
         """Rename; a file replaces a file. Return False when a folder is in the way, or `source` is gone."""
@@ -171,6 +175,8 @@ class Store(ABC):
             if self._present(str(step)):
                 continue
             asides = self._asides(str(step))
+            if asides and self._appears(str(step)):
+                continue
             if not asides or not self._move(asides[-1], str(step)):
                 return self._present(path)
         return self._present(path)

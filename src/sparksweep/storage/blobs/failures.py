@@ -30,7 +30,7 @@ REASONS: Mapping[str, str] = {
     "ContainerBeingDeleted": "the container is being deleted; wait, or choose another",
     "ResourceNotFound": "there is no such container or blob; check the address",
     "BlobNotFound": "there is no such blob any more; run it again",
-    "ConditionNotMet": "the blob was replaced while it was read; run it again",
+    "ConditionNotMet": "the blob was replaced or deleted while it was read; run it again",
     "InvalidRange": "the blob was replaced while it was read; run it again",
     "AuthorizationPermissionMismatch": "the login lacks the right to read and list; give it Storage Blob Data Reader, "
     "or a SAS with the permissions r and l",

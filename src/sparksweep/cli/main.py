@@ -35,7 +35,7 @@ app.command("features", short_help="Build the train and the test matrix.")(featu
 app.command("sweep", short_help="Score every candidate, refit the best.")(sweep.sweep)
 app.command("predict", short_help="Predict the test rows with a refitted model.")(predict.predict)
 app.command("report", short_help="Write a run's page again from its results.")(report.report)
-app.add_typer(runs.app, name="runs", short_help="List and show what was run.")
+app.add_typer(runs.app, name="runs", short_help="List and show what was run, copy its files.")
 app.add_typer(ledger.app, name="ledger", short_help="List, show and prune the fits that are kept.")
 
 

@@ -1,0 +1,123 @@
+"""A workspace on wasb: the same command, the same results as in a local folder; what was done is not done again."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.cluster.fault_proxy import Fault
+from tests.cluster.installing import hadoop_azure_jars
+from tests.cluster.wasb import write_settings
+
+from sparksweep.runs import list_runs
+from sparksweep.storage import open_store
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
+
+
+@pytest.fixture(scope="module")
+def settings(quick, raw, write_experiment, tmp_path_factory):
+    """A small sweep of logistic regressions."""
+    return write_experiment(tmp_path_factory.mktemp("settings") / "small.yaml", raw, search=quick)
+
+
+@pytest.fixture(scope="module")
+def local(command, settings, tmp_path_factory):
+    """The store of a local workspace after that sweep."""
+    workspace = tmp_path_factory.mktemp("local") / "workspace"
+    command("sweep", settings, "--workspace", workspace, "--predict").done()
+    return open_store(str(workspace))
+
+
+def only_run(store):
+    (run,) = list_runs(store)
+    return run
+
+
+def names_below(store, folder):
+    """Return all paths of files below a folder, Spark's parts without the numbers of their writers."""
+    below = store.list(folder)
+    if not below:
+        return {re.sub(r"part-(\d+)-[^/]*", r"part-\1", folder)}
+    return set().union(*(names_below(store, f"{folder}/{name}".lstrip("/")) for name in below))
+
+
+def test_a_workspace_on_wasb_is_worth_a_local_one(command, settings, local, wasb_spark, wasb, container):
+    command("sweep", settings, "--workspace", wasb, "--predict").done()
+    remote = open_store(wasb)
+    here, there = only_run(local), only_run(remote)
+    assert there.status == "complete"
+    assert there.results.drop(columns=[*TIMES]).equals(here.results.drop(columns=[*TIMES]))
+    assert there.facts["matrix"]["digest"] == here.facts["matrix"]["digest"]
+    assert remote.read_bytes(there.path("submission.csv")) == local.read_bytes(here.path("submission.csv"))
+    for folder in ("matrix", "tables", here.folder):
+        assert names_below(remote, folder.replace(here.run_id, there.run_id)) == {
+            name.replace(here.run_id, there.run_id) for name in names_below(local, folder)
+        }
+    for table in ("events", "app_events"):
+        frames = [wasb_spark.read.parquet(store.read_uri(f"tables/{table}.parquet")) for store in (remote, local)]
+        rows, wanted = (frame.orderBy("line").toPandas() for frame in frames)
+        assert rows.equals(wanted)
+    assert [
+        blob.name for blob in container.list_blobs() if re.search(r"\.(new|old|gone)-|azuretmpfolder", blob.name)
+    ] == []
+
+    again = command("sweep", settings, "--workspace", wasb).done().splitlines()
+    assert f"sweep: {here.n_fits} of {here.n_fits} fits reused" in again
+    assert not any(line.startswith(("ingest:", "features:")) for line in again)
+    assert len(command("runs", "list", "--workspace", wasb).done().splitlines()) == 3
+    assert "LogisticRegression" in command("ledger", "list", "--workspace", wasb).done()
+
+
+@pytest.fixture
+def driver(settings, wasb, azurite, fault_proxy, cluster_module, sparksweep_program, start_process, tmp_path):
+    """A ``sparksweep sweep`` on wasb as a process of its own, which keeps Spark's event log."""
+    (tmp_path / "events").mkdir()
+    logged = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": (tmp_path / "events").as_uri()}
+    conf = write_settings(tmp_path / "conf", hadoop_azure_jars(), azurite, fault_proxy, **logged)
+    return start_process(
+        sparksweep_program,
+        "sweep",
+        settings,
+        "--workspace",
+        wasb,
+        env={**cluster_module.java_environment(), "SPARK_CONF_DIR": str(conf), "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_after_kill_9_a_sweep_goes_on_and_the_account_s_key_is_nowhere(
+    command, settings, driver, wasb_spark, wasb, azurite, container, fault_proxy, tmp_path
+):
+    running = {}
+
+    def kill():
+        running.update({path: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")})
+        os.killpg(driver.pid, signal.SIGKILL)
+
+    # The third request for a segment's name is that of the second one to be kept.
+    fault_proxy.add(Fault("PUT", r"/ledger/segments/[^/.]+-00000[1-9]\.jsonl$", on_hit=kill))
+    out, err = driver.communicate(timeout=300)
+    assert driver.returncode == -signal.SIGKILL, (out, err)
+    (interrupted,) = list_runs(open_store(wasb))
+    assert interrupted.facts["status"] == "running"
+
+    told = command("sweep", settings, "--workspace", wasb).done()
+    assert f"sweep: run {interrupted.run_id} did not end, so it goes on" in told
+    (reused,) = re.findall(r"sweep: (\d+) of 6 fits reused", told)
+    assert int(reused) >= 1
+    assert only_run(open_store(wasb)).status == "complete"
+
+    kept = {blob.name: container.download_blob(blob.name).readall() for blob in container.list_blobs()}
+    written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != "conf"}
+    assert any(path.parent.name == "events" for path in written)
+    assert any(b"sparksweep" in line for line in running.values())
+    for where, data in {**kept, **written, **running, "stdout": out, "stderr": err, "told": told.encode()}.items():
+        assert azurite.key.encode() not in data, where

@@ -64,7 +64,7 @@ def save(out: Path, columns: list[str], matrix: sparse.csr_matrix) -> None:
 
 def by_sparksweep(raw: Path, out: Path) -> dict[str, float]:
     """Ingest and build with two slots."""
-    from sparksweep.ingest import ingest_tables, known_values, read_tables
+    from sparksweep.ingest import ingest_tables, known_values, read_kept
     from sparksweep.matrix import open_matrix
     from sparksweep.session import open_session
     from sparksweep.storage import open_store
@@ -78,7 +78,7 @@ def by_sparksweep(raw: Path, out: Path) -> dict[str, float]:
         begin = time.perf_counter()
         ingest_tables(spark, raw, SCHEMAS, store)
         ingested = time.perf_counter()
-        tables = read_tables(spark, store, SCHEMAS)
+        tables = read_kept(spark, store, SCHEMAS)
         app_ids = known_values(store, SCHEMAS[4], "app_id")
         build_matrices(spark, tables, FEATURE_SETS[:8], "fraction", store, "matrix/x", {}, app_ids)
         done = time.perf_counter()

@@ -52,6 +52,7 @@ def build_log_matrices(
     folder: str,
     sources: Mapping[str, Any],
     values: Mapping[tuple[str, str], pa.Array] | None = None,
+    bundles: Mapping[str, DataFrame] | None = None,
 ) -> dict[str, Manifest]:
     """Build the train matrix of feature sets, and the test matrix where the schema has test rows.
 
@@ -75,6 +76,9 @@ def build_log_matrices(
         From what the tables were made; kept in the manifests.
     values : mapping of (table, column) to pyarrow.Array, optional
         All values of a column, where they are known (`sparksweep.ingest.known_values`).
+    bundles : mapping of str to DataFrame, optional
+        Tables as their files are, of those with an owner (`sparksweep.ingest.read_kept`): what such a table's sets
+        count by the owner then need not be taken apart.
 
     Returns
     -------
@@ -101,7 +105,7 @@ def build_log_matrices(
         raise SessionError("hours and days are those of the files only with spark.sql.session.timeZone=UTC")
     parts = _parts(tables, schema)
     with ExitStack() as keep:
-        logs = _Logs(tables, schema, values or {}, keep)
+        logs = _Logs(tables, schema, values or {}, bundles or {}, keep)
         return write_parts([logs.feature_set(name) for name in sets], encoding, parts, store, folder, sources)
 
 
@@ -126,11 +130,13 @@ class _Logs:
         tables: Mapping[str, DataFrame],
         schema: LogSchema,
         values: Mapping[tuple[str, str], pa.Array],
+        bundles: Mapping[str, DataFrame],
         keep: ExitStack,
     ) -> None:
         self._tables = tables
         self._schema = schema
         self._values = values
+        self._bundles = bundles
         self._keep = keep
         self._counts: dict[tuple[str, str, str | None, bool], Counts] = {}
 
@@ -169,7 +175,9 @@ class _Logs:
         owner = self._schema.tables[settings.through].key[0]
         owners_df = self._tables[settings.through].join(self._rows, on=key, how="inner")
         owners_df = owners_df.select(F.col(owner).alias(OWNER), "row")
-        things_df = self._tables[settings.table].select(F.col(owner).alias(OWNER), value)
+        has_bundles = is_name(settings.by) and self._schema.tables[settings.table].key[:1] == [owner]
+        table_df = self._bundles.get(settings.table) if has_bundles else None
+        things_df = (table_df or self._tables[settings.table]).select(F.col(owner).alias(OWNER), value)
         return counted_by_owner(things_df, VALUE, owners_df, OWNER, self._values.get((settings.table, settings.by)))
 
     def _looked_up(self, lookup: Lookup, by: str) -> DataFrame:

@@ -58,7 +58,7 @@ def bundle_codes(sent: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]
     sent : SentThings
         All things there are.
     batches : iterable of RecordBatch
-        The owner and the thing, neither null.
+        The owner, never null, and the thing, or a list of things; those that are null are left out.
 
     Yields
     ------
@@ -68,9 +68,10 @@ def bundle_codes(sent: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]
     """
     things = sent.value
     for batch in batches:
-        if batch.num_rows == 0:
+        owners, values = _one_by_one(batch.column(0), batch.column(1))
+        if len(owners) == 0:
             continue
-        owners, codes = batch.column(0), _codes(batch.column(1), things)
+        codes = _codes(values, things)
         changes = pc.not_equal(owners.slice(1), owners.slice(0, len(owners) - 1)).to_numpy(zero_copy_only=False)
         starts = np.concatenate([[0], np.flatnonzero(changes) + 1]).astype(np.int32)
         offsets = pa.array(np.append(starts, np.int32(len(codes))))
@@ -82,6 +83,16 @@ def bundle_codes(sent: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]
 def count_bundles(n_things: int, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Count equal pairs in lines of ``row`` int32 and ``codes`` list of int32; yields what `count_things` does."""
     yield from _counted(map(_unbundled, batches), n_things)
+
+
+def _one_by_one(owners: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Return owner and thing, a line a thing."""
+    if pa.types.is_list(values.type):
+        owners, values = owners.take(pc.list_parent_indices(values)), pc.list_flatten(values)
+    if values.null_count:
+        known = values.is_valid()
+        owners, values = owners.filter(known), values.filter(known)
+    return owners, values
 
 
 def _unbundled(batch: pa.RecordBatch) -> tuple[NDArray[Any], NDArray[Any]]:

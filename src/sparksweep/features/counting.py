@@ -133,7 +133,7 @@ def counted_by_owner(
     Parameters
     ----------
     things_df : DataFrame
-        `owner` and `by`, a line a thing.
+        `owner` and `by`: a line a thing, or, where `by` is an array, a line some things.
     by : str
         The column to count by; its nulls are left out.
     owners_df : DataFrame
@@ -149,8 +149,10 @@ def counted_by_owner(
         `by` is neither text nor whole numbers.
     """
     named_df = things_df.select(owner, by).where(F.col(owner).isNotNull() & F.col(by).isNotNull())
-    kind = _countable(named_df, by)
-    things = _distinct(named_df, by) if known is None else _sorted(known.cast(to_arrow_type(kind)))
+    is_bundled = isinstance(named_df.schema[by].dataType, T.ArrayType)
+    single_df = named_df.select(F.explode(by).alias(by)).where(F.col(by).isNotNull()) if is_bundled else named_df
+    kind = _countable(single_df, by)
+    things = _distinct(single_df, by) if known is None else _sorted(known.cast(to_arrow_type(kind)))
     with broadcast(named_df.sparkSession, things) as sent:
         owner_type = named_df.schema[owner].dataType.simpleString()
         bundle_schema = f"`{owner}` {owner_type}, codes array<int>"

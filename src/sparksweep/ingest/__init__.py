@@ -10,7 +10,14 @@ if TYPE_CHECKING:
     from sparksweep.ingest.report import IngestReport, TableReport, read_report
     from sparksweep.ingest.schema import LINE, Column, Reference, TableSchema
     from sparksweep.ingest.source import local_source
-    from sparksweep.ingest.tables import changed_tables, ingest_tables, known_values, read_tables, source_fingerprint
+    from sparksweep.ingest.tables import (
+        changed_tables,
+        ingest_tables,
+        known_values,
+        read_kept,
+        read_tables,
+        source_fingerprint,
+    )
 
 __all__ = [
     "LINE",
@@ -23,6 +30,7 @@ __all__ = [
     "ingest_tables",
     "known_values",
     "local_source",
+    "read_kept",
     "read_report",
     "read_tables",
     "source_fingerprint",
@@ -41,6 +49,7 @@ __getattr__ = lazy_names(
         "ingest_tables": ".tables",
         "known_values": ".tables",
         "local_source": ".source",
+        "read_kept": ".tables",
         "read_report": ".report",
         "read_tables": ".tables",
         "source_fingerprint": ".tables",

@@ -17,15 +17,7 @@ from sparksweep.errors import DataError
 from sparksweep.ingest.archive import MemberStream, open_member
 from sparksweep.ingest.schema import Column, ColumnType, TableSchema
 
-__all__ = [
-    "TIMESTAMP_LENGTH",
-    "check_block",
-    "check_rows",
-    "explain_block",
-    "explain_failure",
-    "header_problem",
-    "without_rows",
-]
+__all__ = ["TIMESTAMP_LENGTH", "check_rows", "explain_failure", "without_rows"]
 
 TIMESTAMP_LENGTH = len("2016-05-01 00:55:25")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", re.ASCII)
@@ -62,51 +54,10 @@ def explain_failure(uri: str, schema: TableSchema, good_rows: int, reason: str) 
         text = _text(stream)
         try:
             header = next(csv.reader([text.readline()]), [])
-            problem = header_problem(header, schema) or _row_problem(text, schema, good_rows)
+            problem = _header_problem(header, schema) or _row_problem(text, schema, good_rows)
         except csv.Error as error:
             problem = f"not a CSV file: {error}"
     return DataError(f"{uri}: {problem or f'after data line {good_rows}: {reason}'}")
-
-
-def explain_block(uri: str, schema: TableSchema, lines: bytes, first_line: int, reason: str) -> DataError:
-    """Return the error that tells a user what is wrong with some lines of a table's file.
-
-    Parameters
-    ----------
-    uri : str
-        The archive.
-    schema : TableSchema
-        What it should hold.
-    lines : bytes
-        Whole lines without the header.
-    first_line : int
-        Number of the first row.
-    reason : str
-        The fast reader's own words, for what this look does not find.
-    """
-    problem = _block_problem(schema, lines, first_line)
-    return DataError(f"{uri}: {problem or f'after data line {first_line - 1}: {reason}'}")
-
-
-def check_block(uri: str, schema: TableSchema, lines: bytes, first_line: int) -> None:
-    """Look row by row for what the fast reader takes for good; parameters are those of `explain_block`.
-
-    Raises
-    ------
-    DataError
-        There is something; its line is named.
-    """
-    problem = _block_problem(schema, lines, first_line)
-    if problem:
-        raise DataError(f"{uri}: {problem}")
-
-
-def _block_problem(schema: TableSchema, lines: bytes, first_line: int) -> str | None:
-    text = io.TextIOWrapper(io.BytesIO(lines), encoding="utf-8", errors="surrogateescape", newline="")
-    try:
-        return _row_problem(text, schema, 0, first_line)
-    except csv.Error as error:
-        return f"not a CSV file: {error}"
 
 
 def check_rows(uri: str, schema: TableSchema) -> None:
@@ -140,7 +91,7 @@ def _check_whole(uri: str, schema: TableSchema) -> None:
             pass
 
 
-def header_problem(header: Sequence[str], schema: TableSchema) -> str | None:
+def _header_problem(header: Sequence[str], schema: TableSchema) -> str | None:
     """Return what is wrong with the fields of a file's first line, None when nothing is."""
     if header == schema.column_names:
         return None
@@ -154,9 +105,9 @@ def header_problem(header: Sequence[str], schema: TableSchema) -> str | None:
     return f"columns of {schema.member} are {found}; expected {','.join(schema.column_names)}"
 
 
-def _row_problem(text: IO[str], schema: TableSchema, good_rows: int, first_line: int = 1) -> str | None:
+def _row_problem(text: IO[str], schema: TableSchema, good_rows: int) -> str | None:
     line = 0
-    for line, row in islice(enumerate(_rows(text), start=first_line), good_rows, None):
+    for line, row in islice(enumerate(_rows(text), start=1), good_rows, None):
         if len(row) != len(schema.columns):
             return f"data line {line}: {len(row)} fields, expected {len(schema.columns)} ({_shown(','.join(row))})"
         for column, value in zip(schema.columns, row, strict=True):

@@ -14,11 +14,10 @@ import pyarrow.compute as pc
 
 from sparksweep.ingest.schema import TableSchema
 
-__all__ = ["MOST_SENT", "Observed"]
+__all__ = ["Observed"]
 
-# Of more different values nothing is kept: of all tasks they would be too much to send about, of a table to hold.
-MOST_SENT = 1 << 21
-MOST_HELD = 1 << 18
+# Of more different values nothing is kept: they would be too much to hold and to send about.
+MOST_HELD = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -60,12 +59,12 @@ class Observed:
             if (is_key or column.type == "timestamp") and values.null_count < len(values):
                 ends = pc.min_max(values.cast(pa.int64()))
                 spans[column.name] = (ends["min"].as_py(), ends["max"].as_py())
-        counts = {name: _few(_counted(batch.column(name)), MOST_HELD) for name in counted}
+        counts = {name: _few(_counted(batch.column(name))) for name in counted}
         return cls(empty, placeholders, spans, counts)
 
     @classmethod
-    def together(cls, parts: Iterable[Observed], most_values: int = MOST_HELD) -> Observed:
-        """Return what several, at least one, show together; the counts of so many values at most."""
+    def together(cls, parts: Iterable[Observed]) -> Observed:
+        """Return what several, at least one, show together."""
         some = list(parts)
         spans: dict[str, tuple[int, int]] = {}
         for name, (low, high) in (span for each in some for span in each.spans.items()):
@@ -75,7 +74,7 @@ class Observed:
             _added(each.empty for each in some),
             _added(each.placeholders for each in some),
             spans,
-            {name: _summed([each.counts[name] for each in some], most_values) for name in some[0].counts},
+            {name: _summed([each.counts[name] for each in some]) for name in some[0].counts},
         )
 
 
@@ -91,15 +90,15 @@ def _counted(values: pa.Array) -> pa.Table:
     return pa.table({"value": found.field("values"), "rows": found.field("counts")})
 
 
-def _summed(tables: Sequence[pa.Table | None], most: int) -> pa.Table | None:
+def _summed(tables: Sequence[pa.Table | None]) -> pa.Table | None:
     known = [each for each in tables if each is not None]
     if len(known) < len(tables):
         return None
     if len(known) == 1:
-        return _few(known[0], most)
+        return known[0]
     summed = pa.concat_tables(known).group_by("value").aggregate([("rows", "sum")])
-    return _few(summed.select(["value", "rows_sum"]).rename_columns(["value", "rows"]), most)
+    return _few(summed.select(["value", "rows_sum"]).rename_columns(["value", "rows"]))
 
 
-def _few(counts: pa.Table, most: int) -> pa.Table | None:
-    return counts if counts.num_rows <= most else None
+def _few(counts: pa.Table) -> pa.Table | None:
+    return counts if counts.num_rows <= MOST_HELD else None

@@ -12,7 +12,7 @@ from sparksweep.storage import Store
 
 __all__ = ["IngestReport", "TableReport", "read_report", "report_path"]
 
-_FORMAT = 2
+_FORMAT = 3
 _FIRST_TIME = 8  # of the columns shown; those between the table's name and the times are numbers
 
 

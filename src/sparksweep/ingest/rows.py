@@ -5,7 +5,6 @@ No Spark in here: an executor calls it, and so can a test.
 
 from __future__ import annotations
 
-import codecs
 import io
 from collections.abc import Iterator
 
@@ -16,18 +15,15 @@ import pyarrow.csv as pa_csv
 
 from sparksweep.errors import DataError
 from sparksweep.ingest.archive import open_member
-from sparksweep.ingest.blocks import count_rows
 from sparksweep.ingest.diagnosis import (
     TIMESTAMP_LENGTH,
-    check_block,
     check_rows,
-    explain_block,
     explain_failure,
     without_rows,
 )
 from sparksweep.ingest.schema import ARROW_TYPES, TableSchema
 
-__all__ = ["parse_block", "read_rows"]
+__all__ = ["read_rows"]
 
 # One block of text is parsed at a time; a row must fit in it.
 _BLOCK_BYTES = 4 << 20
@@ -66,48 +62,6 @@ def read_rows(uri: str, schema: TableSchema) -> Iterator[pa.RecordBatch]:
         raise DataError(f"{uri}: {without_rows(schema)}")
 
 
-def parse_block(uri: str, schema: TableSchema, text: pa.Buffer, first_line: int) -> list[pa.RecordBatch]:
-    """Parse some lines of a table's file.
-
-    Parameters
-    ----------
-    uri : str
-        The archive they are from.
-    schema : TableSchema
-        What it must hold; no column is text.
-    text : pyarrow.Buffer
-        Whole lines, at least one row.
-    first_line : int
-        Number of the first row.
-
-    Returns
-    -------
-    list of RecordBatch
-        At least one; columns of ``schema.arrow_schema()``.
-
-    Raises
-    ------
-    DataError
-        A row does not fit (named by data line, column and value).
-    """
-    lines = text.to_pybytes()
-    rows: list[pa.RecordBatch] = []
-    try:
-        if lines.startswith(codecs.BOM_UTF8):
-            raise _Unfit("a byte order mark inside the file")  # the fast reader would pass over it
-        with _open_csv(pa.BufferReader(text), schema, schema.column_names) as reader:
-            for batch in reader:
-                if batch.num_rows:
-                    rows.append(_with_line(_typed(batch, schema), schema, first_line + sum(map(len, rows))))
-        if sum(map(len, rows)) != count_rows(lines):
-            raise _Unfit("a row does not end with its line")
-    except (pa.ArrowException, _Unfit) as error:
-        raise explain_block(uri, schema, lines, first_line, str(error)) from error
-    if b"x" in lines or b"X" in lines:
-        check_block(uri, schema, lines, first_line)  # 0x10 is a whole number to the fast reader
-    return rows
-
-
 class _Unfit(Exception):
     """What was parsed well is not what the schema says."""
 
@@ -125,13 +79,10 @@ def _parsed(uri: str, schema: TableSchema) -> Iterator[pa.RecordBatch]:
             check_rows(uri, schema)
 
 
-def _open_csv(
-    stream: io.RawIOBase | pa.BufferReader, schema: TableSchema, column_names: list[str] | None = None
-) -> pa_csv.CSVStreamingReader:
-    """Open a file, or, with the names of the columns given, some lines without a header."""
+def _open_csv(stream: io.RawIOBase, schema: TableSchema) -> pa_csv.CSVStreamingReader:
     return pa_csv.open_csv(
         stream,
-        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, column_names=column_names),
+        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
         parse_options=pa_csv.ParseOptions(newlines_in_values=schema.has_text),
         convert_options=pa_csv.ConvertOptions(
             column_types={column.name: _parsed_type(ARROW_TYPES[column.type]) for column in schema.columns},

@@ -135,6 +135,17 @@ class TableSchema:
         return any(column.type == "string" for column in self.columns)
 
     @property
+    def owner(self) -> str | None:
+        """Name of the column whose value is what several rows are part of (`sparksweep.ingest.bundles`), if there is one.
+
+        It is the first of several key columns, where that is a whole number.
+        """
+        if len(self.key) < 2 or self.drop_duplicates:
+            return None
+        first = self.column(self.key[0])
+        return first.name if first.type.startswith("int") and not first.nullable else None
+
+    @property
     def counted_columns(self) -> list[str]:
         """Names of the columns whose values are counted while they are read (`sparksweep.ingest.observing`)."""
         if self.drop_duplicates:
@@ -160,3 +171,13 @@ class TableSchema:
         """Return the columns and ``line`` as Spark types."""
         fields = [T.StructField(column.name, SPARK_TYPES[column.type]) for column in self.columns]
         return T.StructType([*fields, T.StructField(LINE, T.LongType())])
+
+    def kept_schema(self) -> T.StructType:
+        """Return the columns of the table's Parquet files: with an owner, arrays of what its neighbouring rows have."""
+        if self.owner is None:
+            return self.spark_schema()
+        fields = [
+            each if each.name in (self.owner, LINE) else T.StructField(each.name, T.ArrayType(each.dataType))
+            for each in self.spark_schema()
+        ]
+        return T.StructType(fields)

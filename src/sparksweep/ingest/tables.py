@@ -1,8 +1,8 @@
 """The way from a folder of zips to the workspace's Parquet tables.
 
-A Spark task reads an archive, or of a large one of numbers only inflates it, as blocks of lines that many tasks parse.
-Spark's writer puts the rows down, all tables at once and under temporary names. Only when every table is written and
-checked do they get their names, and ``ingest.json`` comes last of all.
+A Spark task reads an archive: a zip can only be inflated from its beginning, and parsing keeps up with that. Spark's
+writer puts the rows down, all tables at once and under temporary names. Only when every table is written and checked do
+they get their names, and ``ingest.json`` comes last of all.
 """
 
 from __future__ import annotations
@@ -26,36 +26,24 @@ from pyspark.sql import functions as F
 from sparksweep.errors import DataError
 from sparksweep.ingest.archive import describe_member
 from sparksweep.ingest.checking import DataCheck, Finding, columns_to_count
-from sparksweep.ingest.observing import MOST_SENT
 from sparksweep.ingest.report import IngestReport, report_path
 from sparksweep.ingest.schema import LINE, TableSchema
 from sparksweep.ingest.source import find_archives, local_source
-from sparksweep.ingest.tasks import (
-    BLOCK_SCHEMA,
-    CollectedOutcomes,
-    Outcome,
-    Outcomes,
-    cut_archive,
-    parse_blocks,
-    read_archive,
-    summed,
-)
+from sparksweep.ingest.tasks import CollectedOutcomes, Outcome, Outcomes, outcome_of, read_archive
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.storage import Store
 
-__all__ = ["changed_tables", "ingest_tables", "known_values", "read_tables", "source_fingerprint"]
+__all__ = ["changed_tables", "ingest_tables", "known_values", "read_kept", "read_tables", "source_fingerprint"]
 
 log = logging.getLogger(__name__)
 
 TASK_END_SECONDS = 10.0  # how long a cancelled task may take to end; Spark kills its worker after 2
 TASK_END_INTERVAL = 0.05
 CANCEL_INTERVAL = 0.5
-# Of text that one task parses, on average; a file of fewer bytes is read by one task. Spark sends all blocks of a task
-# at once, and what part a block falls into is left to chance: both must be small beside a Java heap of 1 GB.
-PART_BYTES = 16 << 20
-BLOCK_BYTES = 2 << 20
 VALUE_COUNTS = "value_counts.parquet"
 REPEATED_KEYS = ".repeated_keys.csv"
+# Names that no column of a file has.
+_PLACE, _ROW = "place in the bundle", "row of the bundle"
 
 
 def source_fingerprint(source: str | Path, schemas: Sequence[TableSchema]) -> dict[str, dict[str, str | int]]:
@@ -140,7 +128,7 @@ def ingest_tables(
         return known
     with _staging(store, folder) as staging:
         counted = columns_to_count(schemas)
-        outcomes = _write_all(spark, archives, fingerprint, changed, counted, store, staging, on_progress or log.info)
+        outcomes = _write_all(spark, archives, changed, counted, store, staging, on_progress or log.info)
         findings = {name: Finding.of_outcome(outcome) for name, outcome in outcomes.items()}
         kept = [each for each in schemas if each not in changed]
         findings |= _kept_findings(known, kept, store, folder)
@@ -173,20 +161,38 @@ def _kept_findings(
 def read_tables(
     spark: SparkSession, store: Store, schemas: Sequence[TableSchema], folder: str = "tables"
 ) -> dict[str, DataFrame]:
-    """Return the tables as frames, by name, with ``line``.
+    """Return the tables as frames, by name, a line a row of the file, with ``line``.
 
     Raises
     ------
     DataError
         A table is not there.
     """
+    kept = read_kept(spark, store, schemas, folder)
+    return {schema.name: _unbundled(kept[schema.name], schema) for schema in schemas}
+
+
+def read_kept(
+    spark: SparkSession, store: Store, schemas: Sequence[TableSchema], folder: str = "tables"
+) -> dict[str, DataFrame]:
+    """Return the tables as their files are (`sparksweep.ingest.TableSchema.kept_schema`); else as `read_tables`."""
     missing = [schema.name for schema in schemas if not store.exists(_table_path(folder, schema))]
     if missing:
         raise DataError(f"{store.shown(folder)}: {', '.join(missing)} not ingested yet; run sparksweep ingest first")
     return {
-        schema.name: spark.read.schema(schema.spark_schema()).parquet(store.read_uri(_table_path(folder, schema)))
+        schema.name: spark.read.schema(schema.kept_schema()).parquet(store.read_uri(_table_path(folder, schema)))
         for schema in schemas
     }
+
+
+def _unbundled(kept_df: DataFrame, schema: TableSchema) -> DataFrame:
+    if schema.owner is None:
+        return kept_df
+    others = [name for name in schema.column_names if name != schema.owner]
+    rows = F.posexplode(F.arrays_zip(*others)).alias(_PLACE, _ROW)
+    line = (F.col(LINE) + F.col(_PLACE)).alias(LINE)
+    columns = [F.col(name if name == schema.owner else f"`{_ROW}`.`{name}`") for name in schema.column_names]
+    return kept_df.select(schema.owner, LINE, rows).select(*columns, line)
 
 
 def known_values(store: Store, schema: TableSchema, column: str, folder: str = "tables") -> pa.Array | None:
@@ -221,7 +227,6 @@ def _staging(store: Store, folder: str) -> Iterator[str]:
 def _write_all(
     spark: SparkSession,
     archives: Mapping[str, str],
-    fingerprint: Mapping[str, Mapping[str, str | int]],
     schemas: Sequence[TableSchema],
     counted: Mapping[str, Sequence[str]],
     store: Store,
@@ -234,10 +239,9 @@ def _write_all(
 
     def write(schema: TableSchema) -> Outcome:
         spark.sparkContext.setJobGroup(group, f"ingest {schema.name}", interruptOnCancel=True)
-        size = int(fingerprint[schema.name]["size"])
-        table_df = _archive_df(spark, archives[schema.name], size, schema, counted[schema.name], collected)
+        table_df = _archive_df(spark, archives[schema.name], schema, counted[schema.name], collected)
         write_parquet(table_df, store, _table_path(staging, schema))
-        outcome = summed(schema.name, (each for each in collected.value if each.table == schema.name))
+        outcome = outcome_of(schema.name, collected.value)
         if outcome.problem is not None:
             raise outcome.problem
         say(f"{schema.name}: {outcome.rows_read:,} rows read")
@@ -287,18 +291,10 @@ def _wait_for_tasks(spark: SparkSession, group: str) -> None:
 
 
 def _archive_df(
-    spark: SparkSession, uri: str, size: int, schema: TableSchema, counted: Sequence[str], collected: Outcomes
+    spark: SparkSession, uri: str, schema: TableSchema, counted: Sequence[str], collected: Outcomes
 ) -> DataFrame:
     seed_df = spark.range(0, 1, 1, numPartitions=1)
-    n_parts = -(-size // PART_BYTES)
-    if n_parts > 1 and not schema.has_text:
-        blocks_df = seed_df.mapInArrow(partial(cut_archive, uri, schema, collected, BLOCK_BYTES), BLOCK_SCHEMA)
-        parts_df = blocks_df.repartition(n_parts, "first_line")
-        table_df = parts_df.mapInArrow(
-            partial(parse_blocks, uri, schema, counted, MOST_SENT // n_parts, collected), schema.spark_schema()
-        )
-    else:
-        table_df = seed_df.mapInArrow(partial(read_archive, uri, schema, counted, collected), schema.spark_schema())
+    table_df = seed_df.mapInArrow(partial(read_archive, uri, schema, counted, collected), schema.kept_schema())
     return _first_of_equal_rows(table_df, schema) if schema.drop_duplicates else table_df
 
 

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from sparksweep.config import DataSettings, FeatureSettings
 from sparksweep.eventlogs import LogSchema, build_log_matrices
-from sparksweep.ingest import TableSchema, known_values
+from sparksweep.ingest import TableSchema, known_values, read_kept
 from sparksweep.matrix import Manifest
 from sparksweep.pipeline.experiments import read_log_schema
 from sparksweep.storage import Store
@@ -74,6 +74,7 @@ class _TalkingData:
     ) -> dict[str, Manifest]:
         (app_events,) = (schema for schema in SCHEMAS if schema.name == "app_events")
         app_ids = known_values(store, app_events, "app_id")
+        tables = {**tables, **read_kept(spark, store, [app_events])}
         return build_matrices(spark, tables, features.sets, features.encoding, store, folder, sources, app_ids)
 
 
@@ -104,6 +105,7 @@ class _EventLogs:
             for column in schema.kept_counts
             if (known := known_values(store, schema, column)) is not None
         }
+        kept = read_kept(spark, store, [schema for schema in self.schemas if schema.owner is not None])
         return build_log_matrices(
-            spark, tables, self._schema, features.sets, features.encoding, store, folder, sources, values
+            spark, tables, self._schema, features.sets, features.encoding, store, folder, sources, values, kept
         )

@@ -19,11 +19,11 @@ from sparksweep.ingest import (
     TableSchema,
     ingest_tables,
     known_values,
+    read_kept,
     read_report,
     read_tables,
     source_fingerprint,
 )
-from sparksweep.ingest import tables as tables_module
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.storage import open_store
 
@@ -61,14 +61,6 @@ def ingest(spark, source, store):
     return run
 
 
-@pytest.fixture(params=["one task", "blocks"])
-def way(request, monkeypatch):
-    """Run a test twice: each archive read by one task, and cut into blocks for several."""
-    if request.param == "blocks":
-        monkeypatch.setattr(tables_module, "PART_BYTES", 30)
-        monkeypatch.setattr(tables_module, "BLOCK_BYTES", 10)
-
-
 def rows(frame):
     return sorted((tuple(row) for row in frame.collect()), key=lambda row: row[-1])
 
@@ -83,7 +75,6 @@ def workspace_files(store):
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-@pytest.mark.usefixtures("way")
 def test_tables_are_typed_and_numbered(spark, store, add, ingest):
     add("events", GOOD_EVENTS)
     add("phone", GOOD_PHONE)
@@ -139,7 +130,6 @@ def test_first_of_equal_rows_is_kept(spark, store, add, ingest):
     assert rows(read_tables(spark, store, [PHONE])["phone"]) == [(2, "", 3, 1), (1, "a", None, 2), (3, "A", 1, 6)]
 
 
-@pytest.mark.usefixtures("way")
 def test_equal_rows_stay_where_the_schema_does_not_drop_them(spark, store, add, ingest):
     add("pairs", "event_id,app_id\n1,5\n1,5\n2,5\n")
     report = ingest(PAIRS)
@@ -151,6 +141,21 @@ def test_equal_rows_stay_where_the_schema_does_not_drop_them(spark, store, add, 
     )
     assert report.tables[0].distinct_keys == 2
     assert store.read_bytes("tables/pairs.repeated_keys.csv").decode() == "event_id,app_id,line\n1,5,1\n1,5,2\n"
+
+
+def test_rows_of_one_owner_are_a_line_of_the_file_and_lines_of_the_table(spark, store, add, ingest):
+    add("uses", "event_id,app_id,n\n2,5,\n2,6,1\n1,5,\n2,7,2\n")
+    uses = TableSchema(
+        "uses",
+        (Column("event_id", "int32"), Column("app_id", "int64"), Column("n", "int8", nullable=True)),
+        key=("event_id", "app_id"),
+    )
+    ingest(uses)
+    kept = [tuple(row) for row in read_kept(spark, store, [uses])["uses"].orderBy("line").collect()]
+    assert kept == [(2, [5, 6], [None, 1], 1), (1, [5], [None], 3), (2, [7], [2], 4)]
+    table = read_tables(spark, store, [uses])["uses"]
+    assert table.schema == uses.spark_schema()
+    assert rows(table) == [(2, 5, None, 1), (2, 6, 1, 2), (1, 5, None, 3), (2, 7, 2, 4)]
 
 
 def test_conflicting_rows_are_a_warning_after_equal_ones_are_dropped(store, add, ingest):
@@ -216,7 +221,6 @@ def related(add):
     return (EVENTS, LABELS, APPS, MORE_APPS, USES)
 
 
-@pytest.mark.usefixtures("way")
 def test_rows_that_refer_to_something(store, related, ingest):
     report = ingest(*related)
     assert report.warnings == ("apps: 1 rows are equal to an earlier one; they are dropped",)
@@ -227,7 +231,6 @@ def test_rows_that_refer_to_something(store, related, ingest):
     assert known_values(store, APPS, "label") is None
 
 
-@pytest.mark.usefixtures("way")
 def test_orphans_and_placeholders(add, related, ingest):
     add("apps", "app_id,label\n70,5\n70,6\n70,6\n-80,-3\n")
     add("uses", "event_id,app_id,place\n0,70,0\n1,71,0\n1,90,1\n2,71,\n2,72,-0.0\n")
@@ -252,14 +255,12 @@ def test_strict_makes_warnings_errors(store, related, ingest):
     assert workspace_files(store) == []
 
 
-@pytest.mark.usefixtures("way")
 def test_unsorted_unique_keys_are_fine(add, ingest):
     add("events", "event_id,device_id,timestamp\n2,1,2016-05-01 00:00:00\n1,1,2016-05-01 00:00:00\n")
     assert ingest(EVENTS).warnings == ()
 
 
 @pytest.mark.parametrize("ids", [(1, 7, 7, 7, 7, 8), (7, 1, 7, 8, 7, 7)])
-@pytest.mark.usefixtures("way")
 def test_repeated_key(store, source, add, ingest, ids):
     add("events", "event_id,device_id,timestamp\n" + "".join(f"{n},1,2016-05-01 00:00:00\n" for n in ids))
     lines = [line for line, n in enumerate(ids, start=1) if n == 7][:3]
@@ -284,7 +285,6 @@ def test_key_in_two_tables_that_are_apart(store, source, add, ingest):
     assert workspace_files(store) == []
 
 
-@pytest.mark.usefixtures("way")
 def test_bad_value_comes_back_from_the_task_as_our_own_error(store, source, add, ingest):
     add("events", GOOD_EVENTS.replace("2,7,", "2,9223372036854775808,"))
     add("phone", GOOD_PHONE)
@@ -296,14 +296,12 @@ def test_bad_value_comes_back_from_the_task_as_our_own_error(store, source, add,
     assert workspace_files(store) == []
 
 
-@pytest.mark.usefixtures("way")
 def test_empty_table(add, ingest):
     add("events", "event_id,device_id,timestamp\n")
     with pytest.raises(DataError, match=r"events\.csv has a header and no row"):
         ingest(EVENTS)
 
 
-@pytest.mark.usefixtures("way")
 def test_damaged_archive(store, add, ingest):
     path = add("events", GOOD_EVENTS * 1)
     data = bytearray(path.read_bytes())

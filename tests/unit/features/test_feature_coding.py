@@ -48,6 +48,13 @@ def test_no_batches():
     assert found(bundle_codes(THINGS, [pairs([])])) == []
 
 
+def test_bundles_of_things_come_as_their_codes():
+    lists = pa.array([["b", "a"], [], None, ["c", None], ["a"]], pa.list_(pa.string()))
+    lines = batch(owner=pa.array([7, 8, 8, 7, 7], pa.int64()), thing=lists)
+    assert found(bundle_codes(THINGS, [lines])) == [(7, [1, 0, 2, 0])], "what stands together, without nulls"
+    assert found(bundle_codes(THINGS, [lines.slice(3), lines.slice(1, 2)])) == [(7, [2, 0])], "parts of a batch"
+
+
 def test_things_come_in_another_integer_type():
     numbers = sent(pa.array([3, 70000], pa.int32()))
     assert found(count_things(numbers, [pairs([(1, 70000)], kind="int64")])) == [(1, 1, 1)]

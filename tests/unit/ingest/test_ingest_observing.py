@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import pyarrow as pa
@@ -69,13 +70,15 @@ def test_parts_together_show_what_the_whole_shows(rows, cuts):
 
 
 def test_of_too_many_values_nothing_is_kept(monkeypatch):
-    monkeypatch.setattr(observing, "MOST_HELD", 2)
     two, one = Observed.of(batch(*ROWS), USES, COUNTED), Observed.of(batch((9, 9, "a", None, None)), USES, COUNTED)
     assert counts(two, "app_id") == {7: 3, -8: 1}
-    assert Observed.together([two, one], 2).counts["app_id"] is None
-    assert counts(Observed.together([two, one], 3), "app_id") == {7: 3, -8: 1, 9: 1}
-    assert Observed.together([Observed.together([two, one], 2), one], 3).counts["app_id"] is None
+    assert counts(Observed.together([two, one]), "app_id") == {7: 3, -8: 1, 9: 1}
+    monkeypatch.setattr(observing, "MOST_HELD", 2)
+    assert counts(Observed.together([two, two]), "app_id") == {7: 6, -8: 2}
+    assert Observed.together([two, one]).counts["app_id"] is None
     assert Observed.of(batch(*ROWS, (9, 9, "a", None, None)), USES, COUNTED).counts["app_id"] is None
+    monkeypatch.setattr(observing, "MOST_HELD", 3)
+    assert Observed.together([replace(two, counts={"app_id": None}), one]).counts["app_id"] is None, "once unknown"
 
 
 def test_only_what_is_asked_for_is_counted():

@@ -43,7 +43,7 @@ def test_no_report(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"format": 1}', json.dumps({"format": 2}), '{"format": 2, "tables": [{"a": 1}]}', "\udcff"]
+    "text", ["{", "[]", '{"format": 1}', json.dumps({"format": 3}), '{"format": 3, "tables": [{"a": 1}]}', "\udcff"]
 )
 def test_damaged_report(tmp_path, text):
     store = open_store(str(tmp_path))

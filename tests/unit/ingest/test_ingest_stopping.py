@@ -105,7 +105,6 @@ def write(monkeypatch):
         tables._write_all(
             spark,
             {"bad": "", "other": ""},
-            {"bad": {"size": 1}, "other": {"size": 1}},
             schemas,
             {"bad": [], "other": []},
             None,

@@ -1,0 +1,81 @@
+"""Neighbours of one owner as one line, and what tasks say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparksweep.errors import DataError, SparksweepError
+from sparksweep.ingest import Column, TableSchema
+from sparksweep.ingest.bundles import bundled
+from sparksweep.ingest.tasks import Outcome, outcome_of
+
+COLUMNS = (Column("event_id", "int32"), Column("app_id", "int64"), Column("name", "string"))
+USES = TableSchema("uses", COLUMNS, key=("event_id", "app_id"))
+
+
+def batch(rows):
+    owners, apps, names = zip(*rows, strict=True)
+    lines = np.arange(5, 5 + len(rows))
+    return pa.RecordBatch.from_arrays(
+        [pa.array(owners, pa.int32()), pa.array(apps, pa.int64()), pa.array(names, pa.string()), pa.array(lines)],
+        schema=USES.arrow_schema(),
+    )
+
+
+def test_neighbours_are_one_line():
+    rows = [(3, 1, "a"), (3, 2, ""), (1, 1, "b"), (3, 9, "c")]
+    assert bundled(batch(rows), USES).to_pydict() == {
+        "event_id": [3, 1, 3],
+        "app_id": [[1, 2], [1], [9]],
+        "name": [["a", ""], ["b"], ["c"]],
+        "line": [5, 7, 8],
+    }
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(-3, 3), st.sampled_from(["", "x"])), min_size=1))
+def test_every_row_comes_back_with_its_line(rows):
+    found = []
+    for line in bundled(batch(rows), USES).to_pylist():
+        pairs = zip(line["app_id"], line["name"], strict=True)
+        found += [(line["event_id"], *pair, line["line"] + place) for place, pair in enumerate(pairs)]
+    assert found == [(*row, 5 + place) for place, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize(
+    ("key", "options", "owner"),
+    [
+        (("event_id", "app_id"), {}, "event_id"),
+        (("event_id",), {}, None),
+        ((), {}, None),
+        (("name", "app_id"), {}, None),
+        (("event_id", "app_id"), {"drop_duplicates": True}, None),
+    ],
+)
+def test_whose_rows_are_bundled(key, options, owner):
+    assert TableSchema("uses", COLUMNS, key=key, **options).owner == owner
+
+
+def test_rows_without_an_owner_cannot_be_bundled():
+    columns = (Column("event_id", "int32", nullable=True), *COLUMNS[1:])
+    assert TableSchema("uses", columns, key=("event_id", "app_id")).owner is None
+
+
+def test_what_was_said_of_a_table():
+    first, again, other = Outcome("a", 3), Outcome("a", 3), Outcome("b", problem=DataError("bad"))
+    assert outcome_of("a", [first, other, again]) is again
+    assert outcome_of("b", [first, other]) is other
+
+
+def test_a_problem_that_was_seen_once_stays_one():
+    problem = Outcome("a", 2, problem=DataError("bad"))
+    assert outcome_of("a", [problem, Outcome("a", 3)]) is problem
+
+
+def test_an_outcome_that_spark_has_lost():
+    with pytest.raises(SparksweepError, match="b: Spark did not say what became of it; run it again"):
+        outcome_of("b", [Outcome("a", 3)])

@@ -55,11 +55,12 @@ class UploadProgress:
     seconds: float
 
     def notes(self) -> list[str]:
-        """Return pace and time to go, as far as they can be told."""
+        """Return pace and, before the end, time to go."""
         pace = self.sent / self.seconds if self.seconds > 0 else 0.0
         if not pace:
             return []
-        return [f"{pace / 1e6:.1f} MB/s", f"{(self.total - self.done) / pace:.0f} s to go"]
+        rest = self.total - self.done
+        return [f"{pace / 1e6:.1f} MB/s", *([f"{rest / pace:.0f} s to go"] if rest else [])]
 
     def __str__(self) -> str:
         return ", ".join([f"{self.done / 1e6:.1f} of {self.total / 1e6:.1f} MB", *self.notes()])

@@ -23,7 +23,7 @@ from sparksweep.storage.failures import FULL, MISSING, NO_FOLDER, NOT_ALLOWED, o
 from sparksweep.storage.redaction import redact_text
 from sparksweep.storage.store import FileFacts, Log, Store, checked_path, hidden_name, parent_of
 
-__all__ = ["HadoopStore"]
+__all__ = ["HadoopStore", "account_key"]
 
 # File systems that are no object stores: hsync is durable there, and a rename is one step, also one that replaces a
 # file. An object store's hsync may keep nothing, and its rename deletes what is there first; that of wasb then copies
@@ -320,3 +320,44 @@ class _HadoopLog(Log):
             stream, self._stream = self._stream, None
             with self._store._failures("close", self._path):
                 stream.close()
+
+
+def account_key(host: str) -> str | None:
+    """Return the key of a blob account as Hadoop's configuration has it, None where it has none.
+
+    It may be encrypted there, by a key provider that only Hadoop's own classes know how to ask.
+
+    Parameters
+    ----------
+    host : str
+        ``ACCOUNT.blob.core.windows.net`` or ``ACCOUNT.dfs.core.windows.net``.
+
+    Raises
+    ------
+    SessionError
+        No Spark session is running.
+    StorageError
+        There is one that cannot be read.
+    """
+    session = active_session()
+    if session is None or session._jvm is None:
+        raise SessionError(f"the key of {host} is looked up through Spark, and no session is running: start one first")
+    jvm, conf = session._jvm, session._jsc.hadoopConfiguration()
+    try:
+        for name in dict.fromkeys((host, host.replace(".dfs.", ".blob.", 1))):
+            if key := _key_of(jvm, conf, name):
+                return key
+    except Py4JJavaError as error:
+        reason = redact_text(str(error.java_exception.toString()).splitlines()[0])
+        raise StorageError(f"cannot read the key of {host} in Hadoop's configuration: {reason}") from error
+    return None
+
+
+def _key_of(jvm: Any, conf: Any, host: str) -> str | None:
+    if conf.get(f"fs.azure.account.keyprovider.{host}"):
+        azure = jvm.org.apache.hadoop.fs
+        if ".dfs." in host:
+            return str(azure.azurebfs.AbfsConfiguration(conf, host).getStorageAccountKey())
+        return str(azure.azure.AzureNativeFileSystemStore.getAccountKeyFromConfiguration(host, conf))
+    password = conf.getPassword(f"fs.azure.account.key.{host}")  # also where a credential provider keeps it
+    return None if password is None else "".join(password)

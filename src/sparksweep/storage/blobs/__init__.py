@@ -2,8 +2,8 @@
 
 No Spark in here, so that executors and tests do without a JVM; what only the driver's JVM knows is handed in. The Azure
 libraries are imported when a blob is first touched. ``addresses`` reads URIs; ``secrets`` and ``logins`` say how the
-driver logs in; ``sas`` is what it hands to tasks; ``listing`` finds files; ``requests``, ``ranges`` and ``streams``
-read them; ``failures`` turns what the service says into one line.
+driver logs in; ``sas`` is what it hands to tasks; ``folders`` finds files; ``ranges`` and ``streams`` read
+them; ``failures`` turns what the service says into one line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sparksweep.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from sparksweep.storage.blobs.addresses import BlobAddress, is_blob_address, parse_address
-    from sparksweep.storage.blobs.listing import list_blobs
+    from sparksweep.storage.blobs.folders import BlobFolder, list_blobs, open_blob_folder
     from sparksweep.storage.blobs.logins import HadoopKeys, Login, log_in
     from sparksweep.storage.blobs.sas import Sas
     from sparksweep.storage.blobs.secrets import read_secrets
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 __all__ = [
     "BlobAddress",
     "BlobFile",
+    "BlobFolder",
     "HadoopKeys",
     "Login",
     "Sas",
     "is_blob_address",
     "list_blobs",
     "log_in",
+    "open_blob_folder",
     "parse_address",
     "read_secrets",
 ]
@@ -38,11 +40,13 @@ __getattr__ = lazy_names(
     {
         "BlobAddress": ".addresses",
         "BlobFile": ".streams",
+        "BlobFolder": ".folders",
         "HadoopKeys": ".logins",
         "Login": ".logins",
         "Sas": ".sas",
         "is_blob_address": ".addresses",
-        "list_blobs": ".listing",
+        "list_blobs": ".folders",
+        "open_blob_folder": ".folders",
         "log_in": ".logins",
         "parse_address": ".addresses",
         "read_secrets": ".secrets",

@@ -92,7 +92,9 @@ def refusal(action: str, where: str, answer: Answer, how: str = "", sas: Sas | N
     if answer.status in (401, 403):
         now = _time_of(answer)
         if sas is not None and sas.expires is not None and (now or datetime.now(timezone.utc)) >= sas.expires:
-            return ExpiredAccess(f"{what} the SAS was good until {sas.expires:%Y-%m-%d %H:%M:%S} UTC; give a new one")
+            return ExpiredAccess(
+                f"{what} its SAS ended at {sas.expires:%Y-%m-%d %H:%M:%S} UTC; give one that lasts longer"
+            )
         if skew := _skew(now):
             return StorageError(f"{what} the service refuses the login ({said}), and {skew}; set the clock right")
     if answer.code == NO_RIGHT:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sparksweep.ingest import source_fingerprint
-from sparksweep.ingest.source import find_archives
 from sparksweep.storage.blobs import log_in, parse_address, read_secrets
 from sparksweep.storage.blobs.uploading import UploadProgress, upload_files
 from sparksweep.talkingdata import SCHEMAS
@@ -43,7 +42,7 @@ def upload_archives(
     """
     address = parse_address(uri)
     login = log_in(address, read_secrets())
-    archives = [Path(path) for path in find_archives(folder, SCHEMAS).values()]
-    source_fingerprint(folder, SCHEMAS)  # what is no whole zip is told before it is sent
-    upload_files(address, login, {path.name: path for path in archives}, overwrite, say, on_progress)
-    say(f"{len(archives)} zips in {address}")
+    source_fingerprint(folder, SCHEMAS)  # what is missing or no whole zip is told before anything is sent
+    files = {schema.archive: folder / schema.archive for schema in SCHEMAS}
+    upload_files(address, login, files, overwrite, say, on_progress)
+    say(f"{len(files)} zips in {address}")

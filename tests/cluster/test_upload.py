@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import time
+from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from azure.storage.blob import ContentSettings, generate_container_sas
@@ -15,6 +17,7 @@ from tests.cluster.fault_proxy import Fault
 
 from sparksweep.cli import main
 from sparksweep.storage.blobs import uploading
+from sparksweep.storage.blobs.retrying import PatientRetry
 from sparksweep.talkingdata import SCHEMAS
 
 BLOCK = r"/app_events\.csv\.zip\?comp=block&"
@@ -194,6 +197,21 @@ def test_a_login_that_may_only_read_is_told_before_the_first_byte(upload, sas, c
     assert sum(seen.received for seen in fault_proxy.seen) == 1
 
 
+@pytest.mark.parametrize("spoil", ["refused", "unreachable", "expired"])
+def test_the_signature_is_in_no_message(zips, uri, sas, fault_proxy, monkeypatch, capfd, spoil):
+    monkeypatch.setattr(PatientRetry, "get_backoff_time", lambda self, settings: 0.0)
+    token = sas("rcw", expiry="2020-01-01T00:00:00Z" if spoil == "expired" else "2099-01-01T00:00:00Z")
+    if spoil == "refused":
+        fault_proxy.add(Fault("PUT", BLOCK, status=409, code="LeaseIdMissing", times=99))
+    elif spoil == "unreachable":
+        uri = uri.replace(str(fault_proxy.port), "1")
+    assert main(["upload", str(zips), f"{uri}?{token}"]) == 1
+    said = "".join(capfd.readouterr())
+    assert "sparksweep: error: cannot " in said
+    for secret in (token.rpartition("sig=")[2], unquote(token.rpartition("sig=")[2])):
+        assert secret not in said
+
+
 @pytest.mark.parametrize(
     ("spoil", "code", "told"),
     [
@@ -253,16 +271,17 @@ def started(zips, uri, azurite, sparksweep_program, start_process):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_after_a_kill_only_what_is_missing_is_sent(started, upload, container, fault_proxy, zips, how):
-    killed = {}
+def test_after_a_kill_only_what_is_missing_is_sent(started, upload, container, fault_proxy, azurite, zips, how):
+    killed, running = {}, []
 
     def kill():
+        running.extend(path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline"))
         os.kill(killed["process"].pid, how)
         time.sleep(1.0)  # until it is gone
 
     fault = fault_proxy.add(Fault("PUT", BLOCK, skip=5, on_hit=kill))
     killed["process"] = process = started()
-    _, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60)
     assert fault.hits == 1
     if how == signal.SIGINT:
         assert process.returncode == 130
@@ -270,6 +289,8 @@ def test_after_a_kill_only_what_is_missing_is_sent(started, upload, container, f
     else:
         assert process.returncode == -how
     assert "raw/data/app_events.csv.zip" not in contents(container)
+    assert any(b"upload" in line for line in running)
+    assert not any(azurite.key in text for text in [*map(bytes.decode, running), out, err])
     whole = set(contents(container))
     fault_proxy.clear()
 

@@ -28,6 +28,7 @@ def store(wasb):
     return HadoopStore(wasb)
 
 
+@pytest.mark.slow
 class TestWasbStore(contract.StoreContract):
     """The contract on wasb."""
 

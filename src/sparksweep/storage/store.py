@@ -1,8 +1,8 @@
 """What every store can do, and how a folder is replaced so that a crash never loses both the old and the new one.
 
-A file is replaced by one rename. A folder that is in the way cannot be: it is moved aside under a hidden name, the new
-one is moved in, the old one is deleted. After a crash between the two moves the final name is missing and the old
-folder stands beside it; whoever looks the name up next moves it back (`Store._restore`).
+A file is replaced by one rename. A folder that is in the way cannot be, nor on an object store a file: it is moved aside
+under a hidden name, the new one is moved in, the old one is deleted. After a crash between the two moves the final name
+is missing and the old one stands beside it; whoever looks the name up next moves it back (`Store._restore`).
 """
 
 from __future__ import annotations
@@ -128,14 +128,14 @@ class Store(ABC):
         Hidden ones are left out; there are none where there is no folder.
         """
         found: dict[str, FileFacts] = {}
-        for name, facts in sorted(self._entries(checked_path(path)).items() if self.exists(path) else ()):
+        for name, facts in self._entries(checked_path(path)).items() if self.exists(path) else ():
             if name.startswith("."):
                 continue
             if facts is not None:
                 found[name] = facts
             else:
                 found.update((f"{name}/{below}", each) for below, each in self.files(joined(path, name)).items())
-        return found
+        return dict(sorted(found.items()))
 
     def rename(self, source: str, target: str) -> None:
         """Move a file or folder within the store, replacing what is at `target`."""

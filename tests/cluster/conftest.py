@@ -9,6 +9,15 @@ from tests.cluster.azurite import running_azurite
 from tests.cluster.fault_proxy import running_proxy
 from tests.cluster.installing import hadoop_azure_jars
 from tests.cluster.wasb import add_wasb, wasb_address
+from tests.jobs.conftest import (  # noqa: F401 - fixtures
+    cluster_module,
+    command,
+    quick,
+    raw,
+    sparksweep_program,
+    start_process,
+    write_experiment,
+)
 
 
 @pytest.fixture(scope="session")

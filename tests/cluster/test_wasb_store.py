@@ -9,7 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 from tests.cluster.fault_proxy import Fault
+from tests.cluster.wasb import HOST
 
+from sparksweep.errors import StorageError
 from sparksweep.storage import hadoop
 from sparksweep.storage.hadoop import HadoopStore
 
@@ -26,6 +28,7 @@ def store(wasb):
     return HadoopStore(wasb)
 
 
+@pytest.mark.slow
 class TestWasbStore(contract.StoreContract):
     """The contract on wasb."""
 
@@ -81,3 +84,42 @@ def test_a_folder_s_marker_is_no_name_in_it(store, container):
     assert store.list("tables/empty") == store.list("tables/marked") == []
     store.delete("tables")
     assert store.list("") == []
+
+
+FAULTS = {
+    "busy": Fault("PUT", status=503, times=2),
+    "failing at first": Fault("HEAD", status=500, times=2),
+    "an answer lost": Fault("PUT", "comp=blocklist", lose_answer=True),
+    "a copy's answer lost": Fault("PUT", r"/runs/run\.json$", lose_answer=True),
+    "a download cut": Fault("GET", r"/runs/run\.json$", cut_at=50_000),
+    "a bit flipped": Fault("GET", r"/runs/run\.json$", flip_at=50_000),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults_on_the_way_are_mended(store, fault_proxy, name):
+    data = bytes(range(256)) * 400
+    store.write_bytes("runs/run.json", b"old")
+    fault = fault_proxy.add(FAULTS[name])
+    store.write_bytes("runs/run.json", data)
+    assert store.read_bytes("runs/run.json") == data
+    assert fault.hits == fault.times
+    assert store._hidden("runs") == []
+
+
+def test_a_service_that_is_down_is_one_line_and_keeps_the_old(store, fault_proxy):
+    store.write_bytes("runs/run.json", b"old")
+    fault_proxy.add(Fault("PUT", "comp=block&|blockid", status=503, times=99))
+    with pytest.raises(StorageError, match=r"^cannot write wasb://[^\n]*run\.json: [^\n]*$"):
+        store.write_bytes("runs/run.json", b"new")
+    fault_proxy.clear()
+    assert store.read_bytes("runs/run.json") == b"old"
+
+
+def test_a_wrong_key_is_one_line_without_it(wasb_spark, store, azurite):
+    wrong = "bm90IHRoZSBrZXk="
+    host = f"other.{HOST}"
+    wasb_spark._jsc.hadoopConfiguration().set(f"fs.azure.account.key.{host}", wrong)
+    with pytest.raises(StorageError, match=rf"^cannot \w+[^\n]* wasb://data@{host}/ws[^\n]*$") as caught:
+        HadoopStore(f"wasb://data@{host}/ws").write_bytes("x", b"1")
+    assert wrong not in str(caught.value)

@@ -45,6 +45,20 @@ def add_wasb(spark: SparkSession, jars: Iterable[Path], azurite: Azurite, proxy:
         spark._jsc.hadoopConfiguration().set(name, value)
 
 
+def write_settings(folder: Path, jars: Iterable[Path], azurite: Azurite, proxy: FaultProxy, **spark: str) -> Path:
+    """Write a folder for SPARK_CONF_DIR: the same for a process of its own, as a cluster's installation says it."""
+    folder.mkdir()
+    options = " ".join(f'"-D{name}={value}"' for name, value in java_settings(proxy).items())
+    lines = {"spark.jars": ",".join(map(str, jars)), "spark.driver.extraJavaOptions": options, **spark}
+    (folder / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in lines.items()))
+    known = "".join(
+        f"<property><name>{name}</name><value>{value}</value></property>\n"
+        for name, value in hadoop_settings(azurite).items()
+    )
+    (folder / "core-site.xml").write_text(f"<configuration>\n{known}</configuration>\n")
+    return folder
+
+
 def wasb_address(azurite: Azurite, container: str, path: str) -> str:
     """Return an address in the form that production has."""
     return f"wasb://{container}@{azurite.account}.{HOST}/{path}"

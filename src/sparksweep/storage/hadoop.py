@@ -21,7 +21,7 @@ from sparksweep.errors import SessionError, StorageError
 from sparksweep.session import active_session
 from sparksweep.storage.failures import FULL, MISSING, NO_FOLDER, NOT_ALLOWED, os_failures
 from sparksweep.storage.redaction import redact_text
-from sparksweep.storage.store import Log, Store, checked_path, hidden_name, parent_of
+from sparksweep.storage.store import FileFacts, Log, Store, checked_path, hidden_name, parent_of
 
 __all__ = ["HadoopStore", "account_key"]
 
@@ -260,6 +260,17 @@ class HadoopStore(Store):
         return [name for name in self._names(path) if name.startswith(".")]
 
     def _names(self, path: str) -> builtins.list[str]:
+        return sorted(status.getPath().getName() for status in self._statuses(path))
+
+    def _entries(self, path: str) -> dict[str, FileFacts | None]:
+        return {
+            status.getPath().getName(): None
+            if status.isDirectory()
+            else FileFacts(int(status.getLen()), status.getModificationTime() / 1000)
+            for status in self._statuses(path)
+        }
+
+    def _statuses(self, path: str) -> builtins.list[Any]:
         with self._failures("list", path):
             try:
                 found = self._fs.listStatus(self._path(path))
@@ -267,10 +278,9 @@ class HadoopStore(Store):
                 if self._fs.exists(self._path(path)):
                     raise
                 return []
-            # Of a file it returns the file itself; a folder's own marker is none of its names.
-            place = self._fs.makeQualified(self._path(path)).toUri().getPath()
-            statuses = [(each.getPath().getName(), each.getPath().toUri().getPath()) for each in found]
-            return sorted(name for name, path in statuses if path != place)
+            # Of a file it lists the file itself; a folder's own marker is nothing in it.
+            place = self._fs.makeQualified(self._path(path))
+            return [status for status in found if not status.getPath().equals(place)]
 
     @contextmanager
     def _failures(self, action: str, path: str) -> Iterator[None]:

@@ -32,8 +32,6 @@ REASONS: Mapping[str, str] = {
     "BlobNotFound": "there is no such blob any more; run it again",
     "ConditionNotMet": "the blob was replaced or deleted while it was read; run it again",
     "InvalidRange": "the blob was replaced while it was read; run it again",
-    "AuthorizationPermissionMismatch": "the login lacks the right to read and list; give it Storage Blob Data Reader, "
-    "or a SAS with the permissions r and l",
     "AuthorizationResourceTypeMismatch": "the SAS is for another kind of thing; make one for the container",
     "AuthorizationServiceMismatch": "the SAS is for another service; make one for blobs",
     "AuthorizationSourceIPMismatch": "the SAS is for other machines' addresses; make one without an IP range",
@@ -43,6 +41,11 @@ REASONS: Mapping[str, str] = {
     "KeyBasedAuthenticationNotPermitted": "the account takes no keys; log in with a service principal or az login",
     "UnsupportedHeader": "the service is older than this program",
 }
+
+
+NO_RIGHT = "AuthorizationPermissionMismatch"
+TO_READ = "the login lacks the right to read and list; give it Storage Blob Data Reader, or a SAS with r and l"
+TO_WRITE = "the login lacks the right to write; give it Storage Blob Data Contributor, or a SAS with r, c and w"
 
 
 class Answer(NamedTuple):
@@ -94,6 +97,8 @@ def refusal(action: str, where: str, answer: Answer, how: str = "", sas: Sas | N
             )
         if skew := _skew(now):
             return StorageError(f"{what} the service refuses the login ({said}), and {skew}; set the clock right")
+    if answer.code == NO_RIGHT:
+        return StorageError(f"{what} {TO_WRITE if action == 'write' else TO_READ} ({said})")
     if answer.code in REASONS:
         return StorageError(f"{what} {REASONS[answer.code]} ({said})")
     if answer.status in (401, 403):

@@ -166,9 +166,12 @@ def local_source(source: str | Path) -> Path:
     """
     path = local_path(str(source))
     if path is None:
+        where = redact_text(str(source))
+        if where.partition("://")[0].lower() in BLOBS:
+            raise UsageError(f"{where}: only archives of tables are read from blobs; copy the file here")
         raise UsageError(
-            f"{redact_text(str(source))}: cannot be read from there; give a folder that every executor sees, "
-            "or one in a blob container (wasbs://, abfss://, https://)"
+            f"{where}: cannot be read from there; give a folder that every executor sees, or one in a blob container "
+            "(wasbs://, abfss://, https://)"
         )
     return Path(path).absolute()
 

@@ -4,7 +4,7 @@ import pytest
 
 from sparksweep.errors import ArchiveError, StorageError, UsageError
 from sparksweep.ingest import Column, TableSchema
-from sparksweep.ingest.source import LocalFile, find_archives, open_source
+from sparksweep.ingest.source import LocalFile, find_archives, local_source, open_source
 
 SCHEMAS = [TableSchema(name, (Column("id", "int64"),)) for name in ("events", "app_events")]
 
@@ -95,3 +95,15 @@ def test_source_of_an_unknown_kind():
         UsageError, match="s3://bucket: cannot be read from there; give a folder that every executor sees"
     ):
         open_source("s3://bucket")
+
+
+def test_a_single_file_is_not_read_from_blobs():
+    with pytest.raises(UsageError) as caught:
+        local_source("https://acme.blob.core.windows.net/raw/x.npz?sig=topsecret")
+    assert "only archives of tables are read from blobs; copy the file here" in str(caught.value)
+    assert "topsecret" not in str(caught.value)
+
+
+def test_a_source_is_itself(folder):
+    source = open_source(folder)
+    assert open_source(source) is source

@@ -16,6 +16,7 @@ Managed identity is refused: HDInsight's nodes give no tokens for it.
 
 from __future__ import annotations
 
+import base64
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -118,6 +119,10 @@ class Login(ABC):
 class _KeyLogin(Login):
     def __init__(self, address: BlobAddress, key: str, how: str, endpoint: str = "") -> None:
         super().__init__(address, how, endpoint)
+        try:
+            base64.b64decode(key, validate=True)
+        except ValueError:
+            raise UsageError(f"{how}: is no account key, which is base64; copy it whole") from None
         self._key = key
 
     def _credential(self) -> AzureNamedKeyCredential:

@@ -28,13 +28,12 @@ class Sas:
 
     @property
     def expires(self) -> datetime | None:
-        """When it ends; None when it does not say so in a form that is known."""
+        """When it ends, to the second; None when it does not say so in a form that is known."""
         text = parse_qs(self._token).get("se", [""])[0]
         try:
-            moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+            return datetime.fromisoformat(text.rstrip("Z").partition(".")[0]).replace(tzinfo=timezone.utc)
         except ValueError:
             return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
     def __repr__(self) -> str:
         return f"Sas({HIDDEN})"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import pickle
 from datetime import datetime, timedelta, timezone
+from urllib.parse import quote
 
 import pytest
 
 from sparksweep.errors import UsageError
-from sparksweep.storage.blobs import log_in, logins, parse_address, read_secrets
+from sparksweep.storage.blobs import Sas, log_in, logins, parse_address, read_secrets
 
 KEY = "a2V5LW9mLWFjbWUtMTIzNA=="
 OTHER = "b3RoZXIta2V5"
@@ -85,6 +86,13 @@ def test_a_connection_string_says_where_the_account_is():
 def test_a_connection_string_with_a_sas():
     text = "BlobEndpoint=https://acme.blob.core.windows.net/;SharedAccessSignature=sv=1&sig=x%3D"
     assert enter(WASB, AZURE_STORAGE_CONNECTION_STRING=text).read_access("raw").reveal() == "sv=1&sig=x%3D"
+
+
+@pytest.mark.parametrize("key", ["topsecret!", "dG9wc2VjcmV", "sv=1&sig=topsecret"])
+def test_what_is_no_key(key):
+    with pytest.raises(UsageError) as caught:
+        enter(WASB, AZURE_STORAGE_KEY=key)
+    assert str(caught.value) == "AZURE_STORAGE_KEY: is no account key, which is base64; copy it whole"
 
 
 def test_half_a_connection_string():
@@ -167,3 +175,17 @@ class TestSecrets:
             read_secrets({"SPARKSWEEP_SECRETS_FILE": str(file)})
         assert "line 1 is not AZURE_NAME=VALUE" in str(caught.value)
         assert "topsecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("2026-11-26", 0),
+        ("2026-11-26T11:42Z", 42120),
+        ("2026-11-26T11:42:59Z", 42179),
+        ("2026-11-26T11:42:59.0000000Z", 42179),
+    ],
+)
+def test_each_form_of_a_sas_end(written, seconds):
+    ends = Sas(f"?se={quote(written)}&sig=x").expires
+    assert ends == datetime(2026, 11, 26, tzinfo=timezone.utc) + timedelta(seconds=seconds)

@@ -254,7 +254,9 @@ def _of_principal(address: BlobAddress, secrets: Mapping[str, str]) -> Iterator[
 
     who = (secrets[TENANT], secrets[CLIENT])
     # A cloud of one's own is not known to the public one, which would be asked about it.
-    where = {"authority": secrets[AUTHORITY], "disable_instance_discovery": True} if AUTHORITY in secrets else {}
+    where: dict[str, Any] = (
+        {"authority": secrets[AUTHORITY], "disable_instance_discovery": True} if AUTHORITY in secrets else {}
+    )
     token = (
         ClientSecretCredential(*who, secrets[CLIENT_SECRET], **where)
         if CLIENT_SECRET in given

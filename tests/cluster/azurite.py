@@ -60,10 +60,10 @@ class Azurite:
 
 
 @contextmanager
-def running_azurite(log: Path) -> Iterator[Azurite]:
-    """Start it with nothing in it; `log` takes what it says."""
+def running_azurite(log: Path, *options: str) -> Iterator[Azurite]:
+    """Start it with nothing in it, with further options; `log` takes what it says."""
     # The newest client speaks a newer version of the service than Azurite lists; what we use is the same in both.
-    command = ["node", str(azurite_program()), *OPTIONS, "--skipApiVersionCheck"]
+    command = ["node", str(azurite_program()), *OPTIONS, "--skipApiVersionCheck", *options]
     with log.open("w") as out:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
     try:
@@ -80,7 +80,7 @@ def running_azurite(log: Path) -> Iterator[Azurite]:
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
     end = time.monotonic() + START_LIMIT
     while time.monotonic() < end and process.poll() is None:
-        found = re.search(r"successfully listens on (http://\S+)", log.read_text(errors="replace"))
+        found = re.search(r"successfully listens on (https?://\S+)", log.read_text(errors="replace"))
         if found:
             return found.group(1)
         time.sleep(0.05)

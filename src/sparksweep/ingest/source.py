@@ -29,6 +29,10 @@ _COPY_MARK = re.compile(r"[ _-]*(\(\d+\)|copy( \d+)?)$")
 class SourceFile(Protocol):
     """A file of a source; what a task is given. Its text is what messages call it, and shows no secret."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of it."""
+
     def open(self) -> BinaryIO:
         """Open it as a seekable stream of bytes; the caller closes it.
 
@@ -77,6 +81,12 @@ class LocalFile:
 
     def __fspath__(self) -> str:
         return self.path
+
+    @property
+    def size(self) -> int:
+        """Bytes of it, 0 for one that is gone."""
+        path = Path(self.path)
+        return path.stat().st_size if path.exists() else 0
 
     def open(self) -> BinaryIO:
         """Open it."""

@@ -26,6 +26,7 @@ from pyspark.sql import functions as F
 from sparksweep.errors import DataError, ExpiredAccess
 from sparksweep.ingest.archive import describe_member
 from sparksweep.ingest.checking import DataCheck, Finding, columns_to_count
+from sparksweep.ingest.progress import ReadProgress
 from sparksweep.ingest.report import IngestReport, report_path
 from sparksweep.ingest.schema import LINE, TableSchema
 from sparksweep.ingest.source import Source, SourceFile, find_archives, open_source
@@ -238,6 +239,7 @@ def _write_all(
     say: Callable[[str], None],
 ) -> dict[str, Outcome]:
     """Write every table at once, each from a thread of its own; the first problem ends them all."""
+    progress = ReadProgress({schema.name: archives[schema.name].size for schema in schemas}, say)
     group = f"sparksweep-ingest-{uuid.uuid4().hex}"
 
     def write(schema: TableSchema) -> Outcome:
@@ -252,7 +254,7 @@ def _write_all(
                 break
         if outcome.problem is not None:
             raise outcome.problem
-        say(f"{schema.name}: {outcome.rows_read:,} rows read")
+        progress.tell(schema.name, outcome.rows_read)
         return outcome
 
     with ThreadPoolExecutor(max_workers=len(schemas), thread_name_prefix="ingest") as pool:

@@ -63,7 +63,9 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
             source, job.scenario.schemas
         )  # what is missing or no archive is told before Spark is started
         job.say(f"ingest: {source} -> {job.store.uri('tables')}")
-    return ingest_tables(job.spark(), source, job.scenario.schemas, job.store, strict=strict, known=report)
+    return ingest_tables(
+        job.spark(), source, job.scenario.schemas, job.store, on_progress=job.say, strict=strict, known=report
+    )
 
 
 def _hadoop_key(job: Job, address: BlobAddress) -> str | None:

@@ -20,8 +20,8 @@ FORMS = (
 HADOOP = {"wasb", "wasbs", "abfs", "abfss"}
 WEB = {"http", "https"}
 CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$|\$root$|\$web$|\$logs$")
-# acme.blob.core.windows.net, acme.dfs.core.chinacloudapi.cn
-STORAGE_HOST = re.compile(r"(?P<account>[a-z0-9-]+)\.(blob|dfs)\.(?P<cloud>.+)", re.IGNORECASE)
+# acme.blob.core.windows.net, acme.dfs.core.chinacloudapi.cn, acme.z12.blob.storage.azure.net
+STORAGE_HOST = re.compile(r"(?P<account>[a-z0-9-]+)(\.z\d+)?\.(blob|dfs)\.(?P<cloud>.+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ REASONS: Mapping[str, str] = {
     "ContainerBeingDeleted": "the container is being deleted; wait, or choose another",
     "ResourceNotFound": "there is no such container or blob; check the address",
     "BlobNotFound": "there is no such blob any more; run it again",
-    "ConditionNotMet": "the blob was replaced while it was read; run it again",
+    "ConditionNotMet": "the blob was replaced or deleted while it was read; run it again",
     "InvalidRange": "the blob was replaced while it was read; run it again",
     "AuthorizationResourceTypeMismatch": "the SAS is for another kind of thing; make one for the container",
     "AuthorizationServiceMismatch": "the SAS is for another service; make one for blobs",

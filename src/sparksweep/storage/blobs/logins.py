@@ -8,7 +8,7 @@ Looked for in this order:
    or the connection string names another account they are passed over;
 3. for wasb and abfs the account's key in the cluster's Hadoop configuration;
 4. a service principal: ``AZURE_TENANT_ID``, ``AZURE_CLIENT_ID`` and ``AZURE_CLIENT_SECRET`` or
-   ``AZURE_CLIENT_CERTIFICATE_PATH``, in the same places;
+   ``AZURE_CLIENT_CERTIFICATE_PATH``, in the same places, of the cloud that ``AZURE_AUTHORITY_HOST`` names;
 5. the Azure CLI's login (``az login``).
 
 Managed identity is refused: HDInsight's nodes give no tokens for it.
@@ -41,6 +41,7 @@ CONNECTION_STRING, KEY, SAS_TOKEN = (
 ACCOUNT = "AZURE_STORAGE_ACCOUNT"
 TENANT, CLIENT, CLIENT_SECRET = "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"
 CERTIFICATE, CERTIFICATE_PASSWORD = "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD"
+AUTHORITY = "AZURE_AUTHORITY_HOST"
 WANTED_KIND = "AZURE_TOKEN_CREDENTIALS"  # azure-identity's own variable
 ACCESS_LASTS = timedelta(hours=1)
 CLOCKS_DIFFER = timedelta(minutes=15)
@@ -247,10 +248,12 @@ def _of_principal(address: BlobAddress, secrets: Mapping[str, str]) -> Iterator[
     from azure.identity import CertificateCredential, ClientSecretCredential
 
     who = (secrets[TENANT], secrets[CLIENT])
+    # A cloud of one's own is not known to the public one, which would be asked about it.
+    where = {"authority": secrets[AUTHORITY], "disable_instance_discovery": True} if AUTHORITY in secrets else {}
     token = (
-        ClientSecretCredential(*who, secrets[CLIENT_SECRET])
+        ClientSecretCredential(*who, secrets[CLIENT_SECRET], **where)
         if CLIENT_SECRET in given
-        else CertificateCredential(*who, secrets[CERTIFICATE], password=secrets.get(CERTIFICATE_PASSWORD))
+        else CertificateCredential(*who, secrets[CERTIFICATE], password=secrets.get(CERTIFICATE_PASSWORD), **where)
     )
     yield _TokenLogin(address, token, f"the service principal {secrets[CLIENT]}")
 

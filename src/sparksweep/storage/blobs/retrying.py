@@ -14,6 +14,7 @@ from azure.core.pipeline.policies import RetryPolicy
 __all__ = ["PatientRetry"]
 
 TRIES = 8  # of one request
+FIRST_WAIT = 0.5  # seconds before the second try
 LONGEST_WAIT = 60.0  # seconds between two tries
 # What the storage client's other policies leave in a request's options for its own kind of retry policy.
 OF_STORAGE_CLIENT = ("hosts", "location_mode", "retry_to_secondary", "retry_hook")
@@ -33,7 +34,7 @@ class PatientRetry(RetryPolicy[Any, Any]):
             retry_connect=TRIES // 2,
             retry_read=TRIES // 2,
             retry_status=TRIES,
-            retry_backoff_factor=0.5,
+            retry_backoff_factor=FIRST_WAIT,
             retry_backoff_max=int(LONGEST_WAIT),
         )
 

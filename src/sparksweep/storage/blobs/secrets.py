@@ -43,7 +43,7 @@ def _read_file(path: Path) -> dict[str, str]:
     with os_failures("read", where), path.open(encoding="utf-8") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & 0o077:
-            raise UsageError(f"{where}: others can read it (mode {mode:03o}); run chmod 600 {path}")
+            raise UsageError(f"{where}: others can touch it (mode {mode:03o}); run chmod 600 {path}")
         lines = [line.strip() for line in file]
     secrets: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from azure.storage.blob import generate_blob_sas
 from tests.cluster.fault_proxy import Fault
+from tests.cluster.installing import require
 
 DATA = bytes(range(256)) * 1000
 BROKEN = (ConnectionError, http.client.HTTPException, urllib.error.URLError)
@@ -105,3 +106,8 @@ def test_a_request_or_its_answer_is_lost(address, fault_proxy, fault, kept):
 def test_something_may_happen_in_the_middle(address, container, fault_proxy):
     fault_proxy.add(Fault(on_hit=lambda: container.upload_blob("x.bin", b"replaced", overwrite=True)))
     assert fetch(address) == b"replaced"
+
+
+def test_a_missing_tool_is_a_skip_that_names_it():
+    with pytest.raises(pytest.skip.Exception, match="needs nosuchtool, which is not on PATH"):
+        require("nosuchtool")

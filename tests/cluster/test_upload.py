@@ -187,14 +187,17 @@ def test_a_sas_will_do(upload, sas, container, zips):
     assert contents(container) == expected(zips)
 
 
-def test_a_login_that_may_only_read_is_told_before_the_first_byte(upload, sas, container, fault_proxy):
-    token = sas("rl")
+@pytest.mark.parametrize(("permission", "n_bytes"), [("rl", 1), ("cw", 0)])
+def test_a_login_that_may_too_little_is_told_before_the_first_byte(
+    upload, sas, container, fault_proxy, permission, n_bytes
+):
+    token = sas(permission)
     code, out, err = upload()
     assert code == 1
     assert "the login lacks the right to write" in err
     assert token.rpartition("sig=")[2] not in out + err
     assert contents(container) == {}
-    assert sum(seen.received for seen in fault_proxy.seen) == 1
+    assert sum(seen.received for seen in fault_proxy.seen) == n_bytes
 
 
 @pytest.mark.parametrize("spoil", ["refused", "unreachable", "expired"])

@@ -1,8 +1,8 @@
 """What every store can do, and how a folder is replaced so that a crash never loses both the old and the new one.
 
-A file is replaced by one rename. A folder that is in the way cannot be, nor on an object store a file: it is moved aside
-under a hidden name, the new one is moved in, the old one is deleted. After a crash between the two moves the final name
-is missing and the old one stands beside it; whoever looks the name up next moves it back (`Store._restore`).
+A file is replaced by one rename. A folder that is in the way cannot be, nor on an object store a file: it is moved
+aside under a hidden name, the new one is moved in, the old one is deleted. After a crash between the two moves the
+final name is missing and the old one stands beside it; whoever looks the name up next moves it back (`Store._restore`).
 """
 
 from __future__ import annotations

@@ -174,7 +174,7 @@ class _Upload:
                 self._say(f"{name}: {file.size:,} bytes, are there already")
 
     def _look(self, name: str) -> _Found | None:
-        with self._failures("look at", f"{self._address}/{name}"):
+        with self._failures("write", f"{self._address}/{name}"):
             try:
                 facts = self._blob(name).get_blob_properties()
             except ResourceNotFoundError as error:

@@ -79,8 +79,12 @@ def by_sparksweep(raw: Path, out: Path) -> dict[str, float]:
         ingest_tables(spark, raw, SCHEMAS, store)
         ingested = time.perf_counter()
         tables = read_kept(spark, store, SCHEMAS)
-        app_ids = known_values(store, SCHEMAS[4], "app_id")
-        build_matrices(spark, tables, FEATURE_SETS[:8], "fraction", store, "matrix/x", {}, app_ids)
+        values = {
+            (schema.name, column): known_values(store, schema, column)
+            for schema in SCHEMAS
+            for column in schema.kept_counts
+        }
+        build_matrices(spark, tables, FEATURE_SETS[:8], "fraction", store, "matrix/x", {}, values)
         done = time.perf_counter()
         found = {
             "seconds": done - begin,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
+from pyspark import Broadcast
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_type
@@ -20,13 +20,12 @@ from sparksweep.features import (
     Encoding,
     FeatureSet,
     Part,
+    Rows,
     bag,
-    cached,
     check_encoding,
     counted,
     counted_by_owner,
-    first_lines,
-    numbered,
+    send_rows,
     share,
     words,
     write_parts,
@@ -39,7 +38,7 @@ from sparksweep.storage import Store
 __all__ = ["build_log_matrices"]
 
 # Names that no column of a file has.
-VALUE, LOOKED_UP, OWNER, PART = "counted value", "looked up", "owner of the line", "part of the rows"
+VALUE, LOOKED_UP, OWNER = "counted value", "looked up", "owner of the line"
 
 
 def build_log_matrices(
@@ -105,7 +104,8 @@ def build_log_matrices(
         raise SessionError("hours and days are those of the files only with spark.sql.session.timeZone=UTC")
     parts = _parts(tables, schema)
     with ExitStack() as keep:
-        logs = _Logs(tables, schema, values or {}, bundles or {}, keep)
+        rows = keep.enter_context(send_rows(spark, parts))
+        logs = _Logs(tables, schema, rows, values or {}, bundles or {}, keep)
         return write_parts([logs.feature_set(name) for name in sets], encoding, parts, store, folder, sources)
 
 
@@ -129,12 +129,14 @@ class _Logs:
         self,
         tables: Mapping[str, DataFrame],
         schema: LogSchema,
+        rows: Broadcast[Rows],
         values: Mapping[tuple[str, str], pa.Array],
         bundles: Mapping[str, DataFrame],
         keep: ExitStack,
     ) -> None:
         self._tables = tables
         self._schema = schema
+        self._rows = rows
         self._values = values
         self._bundles = bundles
         self._keep = keep
@@ -150,16 +152,6 @@ class _Logs:
             return make(name, counts, counts.by, keys=keys)
         return make(name, counts, LOOKED_UP, through=self._looked_up(settings.lookup, settings.by), keys=keys)
 
-    @cached_property
-    def _rows(self) -> DataFrame:
-        """The key of the matrix's rows, and ``row``, their number."""
-        rows = self._schema.rows
-        parts = [name for name in (rows.train, rows.test) if name is not None]
-        frames = [self._tables[name].select(rows.key, LINE, F.lit(n).alias(PART)) for n, name in enumerate(parts)]
-        together_df = frames[0] if len(frames) == 1 else frames[0].unionByName(frames[1])
-        numbered_df = numbered(together_df, PART, LINE).select(rows.key, "row")
-        return F.broadcast(self._keep.enter_context(cached(numbered_df)))
-
     def _counted(self, settings: SetSettings) -> Counts:
         is_first = settings.kind == "one_hot"
         place = (settings.table, settings.by, settings.through, is_first)
@@ -169,16 +161,16 @@ class _Logs:
 
     def _counting(self, settings: SetSettings, is_first: bool) -> Any:
         key, value = self._schema.rows.key, _expression(settings.by).alias(VALUE)
+        known = self._values.get((settings.table, settings.by))
+        table_df = self._tables[settings.table]
         if settings.through is None:
-            owned_df = self._tables[settings.table].join(self._rows, on=key, how="inner")
-            return counted((first_lines(owned_df) if is_first else owned_df).select("row", value), VALUE)
+            return counted(table_df.select(key, value, LINE), key, VALUE, self._rows, known, is_first)
         owner = self._schema.tables[settings.through].key[0]
-        owners_df = self._tables[settings.through].join(self._rows, on=key, how="inner")
-        owners_df = owners_df.select(F.col(owner).alias(OWNER), "row")
         has_bundles = is_name(settings.by) and self._schema.tables[settings.table].key[:1] == [owner]
-        table_df = self._bundles.get(settings.table) if has_bundles else None
-        things_df = (table_df or self._tables[settings.table]).select(F.col(owner).alias(OWNER), value)
-        return counted_by_owner(things_df, VALUE, owners_df, OWNER, self._values.get((settings.table, settings.by)))
+        bundles_df = self._bundles.get(settings.table, table_df) if has_bundles else table_df
+        things_df = bundles_df.select(F.col(owner).alias(OWNER), value)
+        owners_df = self._tables[settings.through].select(F.col(owner).alias(OWNER), key)
+        return counted_by_owner(things_df, VALUE, owners_df, OWNER, key, self._rows, known)
 
     def _looked_up(self, lookup: Lookup, by: str) -> DataFrame:
         """Return which keys a counted value has."""

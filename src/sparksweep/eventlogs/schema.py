@@ -145,7 +145,13 @@ class LogSchema(_Section):
             drop_duplicates=table.drop_duplicates,
             apart_from=(self.rows.train,) if is_apart and self.tables[self.rows.train].key == table.key else (),
             references=tuple(Reference(column, tuple(tables)) for column, tables in table.references.items()),
+            listed=self._listed(name, table),
         )
+
+    def _listed(self, name: str, table: LogTable) -> tuple[str, ...]:
+        """Return the columns of a table that feature sets count as they are: ingest looks at their values anyway."""
+        counted = {each.by for each in self.feature_sets.values() if each.table == name}
+        return tuple(column for column, kind in table.columns.items() if column in counted)
 
     def tables_of(self, sets: list[str]) -> list[str]:
         """Return the names of the tables that feature sets are made of, sorted."""

@@ -12,17 +12,10 @@ from typing import TYPE_CHECKING
 from sparksweep.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from sparksweep.features.counting import (
-        Counts,
-        cached,
-        counted,
-        counted_by_owner,
-        first_lines,
-        in_one_partition,
-        numbered,
-    )
-    from sparksweep.features.parts import Part, check_encoding, write_parts
+    from sparksweep.features.counting import Counts, counted, counted_by_owner
+    from sparksweep.features.parts import Part, check_encoding, send_rows, write_parts
     from sparksweep.features.pieces import bag, one_hot, share, words
+    from sparksweep.features.rows import Rows
     from sparksweep.features.sets import Encoding, FeatureSet
     from sparksweep.features.stacking import Stack, stack
 
@@ -31,16 +24,14 @@ __all__ = [
     "Encoding",
     "FeatureSet",
     "Part",
+    "Rows",
     "Stack",
     "bag",
-    "cached",
     "check_encoding",
     "counted",
     "counted_by_owner",
-    "first_lines",
-    "in_one_partition",
-    "numbered",
     "one_hot",
+    "send_rows",
     "share",
     "stack",
     "words",
@@ -54,16 +45,14 @@ __getattr__ = lazy_names(
         "Encoding": ".sets",
         "FeatureSet": ".sets",
         "Part": ".parts",
+        "Rows": ".rows",
         "Stack": ".stacking",
         "bag": ".pieces",
-        "cached": ".counting",
         "check_encoding": ".parts",
         "counted": ".counting",
         "counted_by_owner": ".counting",
-        "first_lines": ".counting",
-        "in_one_partition": ".counting",
-        "numbered": ".counting",
         "one_hot": ".pieces",
+        "send_rows": ".parts",
         "share": ".pieces",
         "stack": ".stacking",
         "words": ".pieces",

@@ -1,4 +1,4 @@
-"""What tasks do to a log: number its things, bundle and count them, batch by batch. No Spark in here."""
+"""What tasks do to a log: number its rows and things, bundle and count them, batch by batch. No Spark in here."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sparksweep.features.rows import Rows
 from sparksweep.python_tasks import python_task
 
-__all__ = ["bundle_codes", "count_bundles", "count_things"]
+__all__ = ["bundle_codes", "count_bundles", "count_things", "first_things", "owner_rows"]
 
 # Pairs that are gathered before equal ones are counted: some 250 MB while it is done.
 _GATHERED = 1 << 22
 
 Batches = Iterable[pa.RecordBatch]
+
+
+class SentRows(Protocol):
+    """The rows, as Spark broadcasts them."""
+
+    @property
+    def value(self) -> Rows:
+        """The rows."""
 
 
 class SentThings(Protocol):
@@ -29,33 +38,72 @@ class SentThings(Protocol):
 
 
 @python_task
-def count_things(sent: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:
-    """Count equal lines of ``row`` and a thing.
+def count_things(rows: SentRows, things: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:
+    """Count equal lines of a row and a thing.
 
     Parameters
     ----------
-    sent : SentThings
+    rows : SentRows
+        The rows of the matrices; a line with another id is left out.
+    things : SentThings
         All things there are.
     batches : iterable of RecordBatch
-        ``row`` int32 and the thing, none null.
+        The id and the thing; a line without one of them is left out.
 
     Yields
     ------
     RecordBatch
         ``row`` int32, ``code`` int32, ``n`` int64; the code is the thing's place among all.
     """
-    things = sent.value
-    pairs = ((_ints(batch.column(0)), _codes(batch.column(1), things)) for batch in batches)
-    yield from _counted(pairs, len(things))
+    pairs = (_row_codes(batch, rows.value, things.value) for batch in batches)
+    yield from _counted(pairs, len(things.value))
 
 
 @python_task
-def bundle_codes(sent: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:
+def first_things(rows: SentRows, things: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:
+    """Return what each line says, for whoever looks which of a row's lines is the first.
+
+    Parameters
+    ----------
+    rows : SentRows
+        The rows of the matrices; a line with another id is left out.
+    things : SentThings
+        All things there are.
+    batches : iterable of RecordBatch
+        The id, the thing and the number of the line.
+
+    Yields
+    ------
+    RecordBatch
+        ``row`` int32, ``code`` int32, ``n`` int64: the line. The code of no thing is the number of things.
+    """
+    for batch in batches:
+        ids, values, lines = _with_id(batch)
+        numbers, known = rows.value.find(ids)
+        codes = _codes(values.filter(pa.array(known)), things.value, none=len(things.value))
+        yield _batch(row=numbers, code=codes, n=_ints(lines)[known])
+
+
+@python_task
+def owner_rows(rows: SentRows, batches: Batches) -> Iterator[pa.RecordBatch]:
+    """Turn lines of an owner and an id into lines of the owner and ``row`` int32; those of no row are left out."""
+    for batch in batches:
+        owners, ids = batch.columns
+        both = pc.and_(owners.is_valid(), ids.is_valid())
+        owners, ids = owners.filter(both), ids.filter(both)
+        numbers, known = rows.value.find(_ints(ids))
+        yield pa.RecordBatch.from_arrays(
+            [owners.filter(pa.array(known)), pa.array(numbers)], names=[batch.schema.names[0], "row"]
+        )
+
+
+@python_task
+def bundle_codes(things: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Put neighbours of one owner into one line.
 
     Parameters
     ----------
-    sent : SentThings
+    things : SentThings
         All things there are.
     batches : iterable of RecordBatch
         The owner, never null, and the thing, or a list of things; those that are null are left out.
@@ -66,12 +114,11 @@ def bundle_codes(sent: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]
         The owner, and ``codes`` list of int32 of its things; an owner whose lines do not stand together, or not in one
         batch, has several.
     """
-    things = sent.value
     for batch in batches:
         owners, values = _one_by_one(batch.column(0), batch.column(1))
         if len(owners) == 0:
             continue
-        codes = _codes(values, things)
+        codes = _codes(values, things.value)
         changes = pc.not_equal(owners.slice(1), owners.slice(0, len(owners) - 1)).to_numpy(zero_copy_only=False)
         starts = np.concatenate([[0], np.flatnonzero(changes) + 1]).astype(np.int32)
         offsets = pa.array(np.append(starts, np.int32(len(codes))))
@@ -83,6 +130,23 @@ def bundle_codes(sent: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]
 def count_bundles(n_things: int, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Count equal pairs in lines of ``row`` int32 and ``codes`` list of int32; yields what `count_things` does."""
     yield from _counted(map(_unbundled, batches), n_things)
+
+
+def _row_codes(batch: pa.RecordBatch, rows: Rows, things: pa.Array) -> tuple[NDArray[Any], NDArray[Any]]:
+    ids, values = _with_id(batch)
+    numbers, known = rows.find(ids)
+    owned = values.filter(pa.array(known))
+    there = owned.is_valid()
+    return numbers[there.to_numpy(zero_copy_only=False)], _codes(owned.filter(there), things)
+
+
+def _with_id(batch: pa.RecordBatch) -> list[Any]:
+    """Return the ids as numbers and the other columns, without the lines that have no id."""
+    ids, *others = batch.columns
+    if ids.null_count:
+        known = ids.is_valid()
+        ids, others = ids.filter(known), [each.filter(known) for each in others]
+    return [_ints(ids), *others]
 
 
 def _one_by_one(owners: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
@@ -117,16 +181,22 @@ def _counted(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]], n_things: int) 
 def _count(gathered: list[NDArray[np.int64]], n_things: int) -> pa.RecordBatch:
     places, n = np.unique(np.concatenate(gathered), return_counts=True)
     rows, codes = np.divmod(places, n_things)
-    arrays = [pa.array(rows.astype(np.int32)), pa.array(codes.astype(np.int32)), pa.array(n.astype(np.int64))]
+    return _batch(row=rows, code=codes, n=n)
+
+
+def _batch(row: NDArray[Any], code: NDArray[Any], n: NDArray[Any]) -> pa.RecordBatch:
+    arrays = [pa.array(row.astype(np.int32)), pa.array(code.astype(np.int32)), pa.array(n.astype(np.int64))]
     return pa.RecordBatch.from_arrays(arrays, names=["row", "code", "n"])
 
 
-def _codes(values: pa.Array, things: pa.Array) -> NDArray[Any]:
+def _codes(values: pa.Array, things: pa.Array, none: int | None = None) -> NDArray[Any]:
+    """Return the place of each value among the things; of a null `none`, if there may be nulls."""
     codes = pc.index_in(values.cast(things.type), value_set=things)
-    if codes.null_count:
-        unknown = values.filter(codes.is_null())[0]
-        raise ValueError(f"{unknown} is none of the {len(things)} things that there can be")
-    return _ints(codes)
+    unknown = pc.and_(codes.is_null(), values.is_valid()) if none is not None else codes.is_null()
+    if pc.any(unknown).as_py():
+        value = values.filter(unknown)[0]
+        raise ValueError(f"{value} is none of the {len(things)} things that there can be")
+    return _ints(codes if none is None else codes.fill_null(none))
 
 
 def _ints(values: pa.Array) -> NDArray[Any]:

@@ -1,47 +1,35 @@
-"""Count once, cache, and derive: what feature sets are made of.
+"""Count once, and derive: what feature sets are made of.
 
-A log is brought down to (row, code, n) before anything else is done with it: its things are numbered, equal ones are
-counted where they are read, and what is shuffled is those counts. What is left is small, has all of a row's things in
-one partition, and is kept while the sets are made.
+A log is brought down to (row, code, n) before anything else is done with it: its rows and things are numbered and equal
+ones are counted where they are read. What is shuffled is those counts, of all logs together, and once
+(`sparksweep.features.stacking`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
-from pyspark import Broadcast, StorageLevel
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark import Broadcast
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_type
 
 from sparksweep.errors import UsageError
-from sparksweep.features.coding import bundle_codes, count_bundles, count_things
+from sparksweep.features.coding import bundle_codes, count_bundles, count_things, first_things, owner_rows
+from sparksweep.features.rows import Rows
 from sparksweep.ingest import LINE
 from sparksweep.session import local_folders
 from sparksweep.storage.failures import os_failures
 
-__all__ = [
-    "Counts",
-    "broadcast",
-    "cached",
-    "counted",
-    "counted_by_owner",
-    "first_lines",
-    "in_one_partition",
-    "numbered",
-]
+__all__ = ["Counts", "broadcast", "counted", "counted_by_owner"]
 
-# Each partition becomes a file that the driver reads along with all others, so there should not be hundreds.
-_MOST_PARTITIONS = 32
 V = TypeVar("V")
 _COUNTS = "row int, code int, n bigint"
 
@@ -53,79 +41,80 @@ class Counts:
     Attributes
     ----------
     frame : DataFrame
-        ``row`` int, ``code`` int, ``n`` bigint: all lines of a row in one partition; a (row, code) may have several,
-        whose `n` add up.
+        ``row`` int, ``code`` int, ``n`` bigint; a (row, code) may have several lines, whose `n` add up.
     by : str
         The column that names what is counted.
     kind : DataType
         Its type.
     things : pyarrow.Array
-        What the codes stand for, sorted: text by code point, numbers by value.
-    met : ndarray of int, shape (n_met,)
-        The codes that some row has, ascending.
-    members : dict
-        Which keys its things have, by what that was taken from (kept beside it) and the key's name.
+        What the codes stand for, sorted: text by code point, numbers by value. Some may be of no row.
+    is_first : bool
+        Each row has one thing at most, that of its first line: `n` is the line, and the code after the last thing's
+        says that a line has none.
     """
 
     frame: DataFrame
     by: str
     kind: T.DataType
     things: pa.Array
-    met: NDArray[np.int32]
-    members: dict[tuple[int, str], tuple[DataFrame, DataFrame]] = field(default_factory=dict)
+    is_first: bool = False
 
-    @cached_property
-    def shown(self) -> DataFrame:
-        """The things that some row has, as column `by`, in one partition."""
-        met_pdf = pa.table({self.by: self.things.take(pa.array(self.met))}).to_pandas()
-        schema = T.StructType([T.StructField(self.by, self.kind)])
-        return in_one_partition(self.frame.sparkSession.createDataFrame(met_pdf, schema))
+    @property
+    def n_codes(self) -> int:
+        """How many codes there can be."""
+        return len(self.things) + self.is_first
 
 
 @contextmanager
-def cached(frame: DataFrame) -> Iterator[DataFrame]:
-    """Keep a frame, in memory as far as there is room, as long as the context lasts."""
-    kept = frame.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        yield kept
-    finally:
-        kept.unpersist()
-
-
-@contextmanager
-def counted(things_df: DataFrame, by: str, known: range | None = None) -> Iterator[Counts]:
-    """Count, for each row, the things of a log, and keep the counts as long as the context lasts.
+def counted(
+    things_df: DataFrame,
+    key: str,
+    by: str,
+    rows: Broadcast[Rows],
+    known: pa.Array | None = None,
+    first: bool = False,
+) -> Iterator[Counts]:
+    """Give the counts of a log that names the row itself; they can be computed as long as the context lasts.
 
     Parameters
     ----------
     things_df : DataFrame
-        ``row`` int and `by`, a line a thing.
+        `key` and `by`, a line a thing; with `first` also ``line``.
+    key : str
+        The column with the id of a row, whole numbers; lines of another id are left out.
     by : str
         The column to count by; its nulls are left out.
-    known : range, optional
-        All values there can be, where that is known: they need not be looked for.
+    rows : Broadcast of Rows
+        The rows of the matrices.
+    known : pyarrow.Array, optional
+        All values of `by`, and maybe others, where they are known: they need not be looked for.
+    first : bool
+        Of the lines of a row only the first in the file counts.
 
     Raises
     ------
     UsageError
         `by` is neither text nor whole numbers.
     """
-    named_df = things_df.select("row", by).where(F.col(by).isNotNull())
+    named_df = things_df.select(key, by, LINE) if first else things_df.select(key, by)
     kind = _countable(named_df, by)
-    things = _distinct(named_df, by) if known is None else pa.array(known, to_arrow_type(kind))
-    with (
-        broadcast(named_df.sparkSession, things) as sent,
-        _kept(named_df.mapInArrow(partial(count_things, sent), _COUNTS)) as frame,
-    ):
-        met = np.arange(len(things), dtype=np.int32) if known is None else _met(frame)
-        yield Counts(frame, by, kind, things, met)
+    things = _things(named_df, by, kind, known)
+    with broadcast(named_df.sparkSession, things) as sent:
+        task = partial(first_things if first else count_things, rows, sent)
+        yield Counts(named_df.mapInArrow(task, _COUNTS), by, kind, things, first)
 
 
 @contextmanager
 def counted_by_owner(
-    things_df: DataFrame, by: str, owners_df: DataFrame, owner: str, known: pa.Array | None = None
+    things_df: DataFrame,
+    by: str,
+    owners_df: DataFrame,
+    owner: str,
+    key: str,
+    rows: Broadcast[Rows],
+    known: pa.Array | None = None,
 ) -> Iterator[Counts]:
-    """Count the things of a log that does not name the row itself, but something that belongs to a row.
+    """Give the counts of a log that does not name the row itself, but something that belongs to a row.
 
     Such a log is mostly written owner by owner. So the things of one owner that stand together travel as one line: a
     log of ten things an owner has a tenth of its lines shuffled, in whatever order it is.
@@ -137,11 +126,11 @@ def counted_by_owner(
     by : str
         The column to count by; its nulls are left out.
     owners_df : DataFrame
-        `owner`, each at most once, and ``row`` int.
+        `owner`, each at most once, and `key`.
     owner : str
         Name of the column.
-    known : pyarrow.Array, optional
-        All values of `by`, and maybe others, where they are known: they need not be looked for.
+    key, rows, known
+        As `counted` takes them.
 
     Raises
     ------
@@ -150,17 +139,17 @@ def counted_by_owner(
     """
     named_df = things_df.select(owner, by).where(F.col(owner).isNotNull() & F.col(by).isNotNull())
     is_bundled = isinstance(named_df.schema[by].dataType, T.ArrayType)
-    single_df = named_df.select(F.explode(by).alias(by)).where(F.col(by).isNotNull()) if is_bundled else named_df
+    single_df = named_df.select(F.explode(by).alias(by)) if is_bundled else named_df
     kind = _countable(single_df, by)
-    things = _distinct(single_df, by) if known is None else _sorted(known.cast(to_arrow_type(kind)))
+    things = _things(single_df, by, kind, known)
     with broadcast(named_df.sparkSession, things) as sent:
-        owner_type = named_df.schema[owner].dataType.simpleString()
-        bundle_schema = f"`{owner}` {owner_type}, codes array<int>"
-        bundles_df = named_df.mapInArrow(partial(bundle_codes, sent), bundle_schema)
+        name = f"`{owner}` {named_df.schema[owner].dataType.simpleString()}"
+        bundles_df = named_df.mapInArrow(partial(bundle_codes, sent), f"{name}, codes array<int>")
+        rows_df = owners_df.select(owner, key).mapInArrow(partial(owner_rows, rows), f"{name}, row int")
         # Both sides are of whole numbers and about as long; neither need be sorted only to be joined.
-        owned_df = bundles_df.join(owners_df.hint("shuffle_hash"), on=owner, how="inner").select("row", "codes")
-        with _kept(owned_df.mapInArrow(partial(count_bundles, len(things)), _COUNTS)) as frame:
-            yield Counts(frame, by, kind, things, _met(frame))
+        owned_df = bundles_df.join(rows_df.hint("shuffle_hash"), on=owner, how="inner").select("row", "codes")
+        frame = owned_df.mapInArrow(partial(count_bundles, len(things)), _COUNTS)
+        yield Counts(frame, by, kind, things)
 
 
 @contextmanager
@@ -180,24 +169,6 @@ def broadcast(spark: SparkSession, value: V) -> Iterator[Broadcast[V]]:
         sent.unpersist()
 
 
-def in_one_partition(frame: DataFrame) -> DataFrame:
-    """Return a frame of few lines (as many as a set has keys) as one partition: what is made of it needs no shuffle."""
-    return frame.coalesce(1)
-
-
-def first_lines(frame: DataFrame) -> DataFrame:
-    """Return, of each ``row``, only the first line of the file that names it; the frame has ``line``, no two alike."""
-    # Texts stay where they are: only numbers are compared across partitions.
-    first_df = frame.groupBy("row").agg(F.min(LINE).alias(LINE)).select(LINE)
-    return frame.join(F.broadcast(first_df), on=LINE, how="left_semi")
-
-
-def numbered(frame: DataFrame, *order: str) -> DataFrame:
-    """Return the frame with ``row`` int: 0, 1, ... in the order of columns that together have no ties."""
-    # One task sorts all: these are the rows of the matrix, whose ids the driver holds anyway.
-    return frame.withColumn("row", F.row_number().over(Window.orderBy(*order)) - F.lit(1))
-
-
 def _countable(named_df: DataFrame, by: str) -> T.DataType:
     """Return the type of a column; refuse one whose values may be equal and yet look different."""
     kind = named_df.schema[by].dataType
@@ -206,20 +177,10 @@ def _countable(named_df: DataFrame, by: str) -> T.DataType:
     return kind
 
 
-def _distinct(named_df: DataFrame, by: str) -> pa.Array:
+def _things(named_df: DataFrame, by: str, kind: T.DataType, known: pa.Array | None) -> pa.Array:
     """Return the distinct values of a column, sorted."""
-    values = pa.array(named_df.select(by).distinct().toPandas()[by], to_arrow_type(named_df.schema[by].dataType))
-    return _sorted(values)
-
-
-def _sorted(values: pa.Array) -> pa.Array:
+    if known is None:
+        values_df = named_df.select(by).where(F.col(by).isNotNull()).distinct()
+        known = pa.array(values_df.toPandas()[by], to_arrow_type(kind))
+    values = known.cast(to_arrow_type(kind))
     return values.take(pc.sort_indices(values))
-
-
-def _kept(counts_df: DataFrame) -> AbstractContextManager[DataFrame]:
-    shuffles = int(counts_df.sparkSession.conf.get("spark.sql.shuffle.partitions") or _MOST_PARTITIONS)
-    return cached(counts_df.repartition(min(shuffles, _MOST_PARTITIONS), "row"))
-
-
-def _met(frame: DataFrame) -> NDArray[np.int32]:
-    return np.sort(frame.select("code").distinct().toPandas()["code"].to_numpy(dtype=np.int32))

@@ -34,16 +34,27 @@ _BLOCK = 8192
 class Membership(NamedTuple):
     """Which columns of the matrix things count for.
 
+    The codes of several counts follow each other: those of one are a kind.
+
     Attributes
     ----------
-    columns : csr_matrix of int64, shape (n_things, n_columns)
+    columns : csr_matrix of int64, shape (n_codes, n_columns)
         1 for each column of a thing.
     is_share : ndarray of bool, shape (n_columns,)
-        The column's value is the share of the row's things, else 1.
+        The column's value is the share of the row's things of its kind, else 1.
+    kinds : ndarray of int, shape (n_columns,)
+        Each column's kind.
+    starts : ndarray of int, shape (n_kinds + 1,)
+        The first code of each kind, and the number of codes.
+    is_first : ndarray of bool, shape (n_kinds,)
+        Of a row's lines only the one with the smallest `n` counts (`sparksweep.features.counting.Counts`).
     """
 
     columns: csr_matrix
     is_share: NDArray[np.bool_]
+    kinds: NDArray[Any]
+    starts: NDArray[Any]
+    is_first: NDArray[np.bool_]
 
 
 class SentMembership(Protocol):
@@ -70,25 +81,48 @@ def row_entries(sent: SentMembership, batches: Iterable[pa.RecordBatch]) -> Iter
     RecordBatch
         Blocks, their arrays of the `TYPES`; rows ascend from block to block, and columns in each row.
     """
-    membership = sent.value
     parts = [batch for batch in batches if batch.num_rows]
     if not parts:
         return
+    membership = sent.value
     lines, codes, n = (column.to_numpy() for column in pa.Table.from_batches(parts).columns)
-    rows, places = np.unique(lines, return_inverse=True)
+    kept, n = _first_lines(lines, codes, n, membership)
+    rows, places = np.unique(lines[kept], return_inverse=True)
     # Built from triples, which adds up what a row has of the same thing.
-    counts = csr_matrix((n, (places, codes)), shape=(len(rows), membership.columns.shape[0]), dtype=np.int64)
+    counts = csr_matrix((n, (places, codes[kept])), shape=(len(rows), membership.columns.shape[0]), dtype=np.int64)
+    kind_of_code = csr_matrix(
+        np.repeat(np.eye(len(membership.is_first), dtype=np.int64), np.diff(membership.starts), axis=0)
+    )
     for start in range(0, len(rows), _WINDOW):
-        yield _blocks(*_entries(rows[start : start + _WINDOW], counts[start : start + _WINDOW], membership))
+        window = counts[start : start + _WINDOW]
+        yield _blocks(*_entries(rows[start : start + _WINDOW], window, window @ kind_of_code, membership))
 
 
-def _entries(rows: NDArray[np.int32], counts: csr_matrix, membership: Membership) -> tuple[NDArray[Any], ...]:
+def _first_lines(
+    lines: NDArray[Any], codes: NDArray[Any], n: NDArray[Any], membership: Membership
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the places of the lines that count, and how often each does."""
+    kinds = np.searchsorted(membership.starts, codes, "right") - 1
+    alone = np.flatnonzero(membership.is_first[kinds])
+    if len(alone) == 0:
+        return np.arange(len(n)), n
+    order = alone[np.lexsort((n[alone], kinds[alone], lines[alone]))]
+    row_and_kind = np.stack([lines[order], kinds[order]])
+    begins = np.append(True, (row_and_kind[:, 1:] != row_and_kind[:, :-1]).any(axis=0))
+    others = np.flatnonzero(~membership.is_first[kinds])
+    kept = np.concatenate([others, order[begins]])
+    return kept, np.concatenate([n[others], np.ones(int(begins.sum()), dtype=n.dtype)])
+
+
+def _entries(
+    rows: NDArray[np.int32], counts: csr_matrix, totals: csr_matrix, membership: Membership
+) -> tuple[NDArray[Any], ...]:
     summed = counts @ membership.columns
     summed.sort_indices()
     sizes = np.diff(summed.indptr).astype(np.int32)
     # Whole numbers are added up and there is one division, so that no order of adding up can show in the result.
-    totals = np.repeat(np.asarray(counts.sum(axis=1)).ravel(), sizes)
-    values = np.where(membership.is_share[summed.indices], summed.data / totals, 1.0).astype(np.float32)
+    of_entry = totals.toarray()[np.repeat(np.arange(len(rows)), sizes), membership.kinds[summed.indices]]
+    values = np.where(membership.is_share[summed.indices], summed.data / of_entry, 1.0).astype(np.float32)
     return rows, sizes, summed.indices, values
 
 

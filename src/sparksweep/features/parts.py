@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyspark import Broadcast
+from pyspark.sql import SparkSession
 
 from sparksweep.errors import DataError, UsageError
+from sparksweep.features.counting import broadcast
+from sparksweep.features.rows import Rows
 from sparksweep.features.sets import Encoding, FeatureSet
 from sparksweep.features.stacking import stack
 from sparksweep.matrix import Manifest, write_matrix
 from sparksweep.matrix.manifest import Label
 from sparksweep.storage import Store
 
-__all__ = ["Part", "check_encoding", "write_parts"]
+__all__ = ["Part", "check_encoding", "send_rows", "write_parts"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,11 @@ def check_encoding(encoding: str) -> None:
     """Raise UsageError for an encoding that there is not."""
     if encoding not in ("fraction", "indicator"):
         raise UsageError(f"unknown encoding {encoding!r}; known: fraction, indicator")
+
+
+def send_rows(spark: SparkSession, parts: Mapping[str, Part]) -> AbstractContextManager[Broadcast[Rows]]:
+    """Return a context in which executors know the rows of all parts, in the order in which they are given."""
+    return broadcast(spark, Rows.of_parts(part.rows for part in parts.values()))
 
 
 def write_parts(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -47,7 +46,7 @@ def share(
         The column that names the matrix's columns: ``counts.by``, or one of `through`.
     through : DataFrame, optional
         ``counts.by`` and `key`: which keys a counted thing has, none, one or several; Spark's, or pandas's where it is
-        known here. One of Spark's is looked at once, however many sets are made of it.
+        known here.
     keys : mapping of int to str, optional
         All keys there are with their texts; default are those that are met.
     """
@@ -79,11 +78,5 @@ def _members(counts: Counts, key: str, through: DataFrame | pd.DataFrame | None)
     if through is None:
         return None
     if isinstance(through, pd.DataFrame):
-        is_met = through[counts.by].isin(counts.things.take(pa.array(counts.met)).to_pandas())
-        return through.loc[is_met, [counts.by, key]].rename(columns={key: KEY}).drop_duplicates()
-    place = (id(through), key)
-    if place not in counts.members:
-        # Only what is met makes a column, so things that no row has are left out here.
-        met_df = through.join(F.broadcast(counts.shown), on=counts.by, how="left_semi")
-        counts.members[place] = through, met_df.select(counts.by, F.col(key).alias(KEY)).distinct()
-    return counts.members[place][1]
+        return through[[counts.by, key]].rename(columns={key: KEY})
+    return through.select(counts.by, F.col(key).alias(KEY))

@@ -1,14 +1,15 @@
 """Feature sets side by side, as one sparse matrix for each part of the rows.
 
-Spark leaves the entries of every set as Parquet parts, a line a block of rows; the driver puts them where they belong
-in the matrices' arrays. It never holds more than those and a batch of blocks.
+One Spark job counts all logs, brings what is of one row together and leaves the entries as Parquet parts, a line a
+block of rows; the driver puts them where they belong in the matrices' arrays. It never holds more than those and a
+batch of blocks. Which columns there are is known only then: what was counted with some row, of all there could be.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, reduce
 from pathlib import Path
@@ -19,18 +20,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from scipy.sparse import csr_matrix
 
-from sparksweep.features.counting import broadcast
+from sparksweep.features.counting import Counts, broadcast
 from sparksweep.features.entries import SCHEMA, TYPES, Membership, row_entries
 from sparksweep.features.sets import Encoding, FeatureSet
-from sparksweep.features.vocabulary import Vocabulary, build_vocabulary, column_of_things, columns_table
+from sparksweep.features.vocabulary import Vocabulary, build_vocabulary, column_of_codes, columns_table
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.matrix import CsrBuilder
 from sparksweep.storage import Store
 
 __all__ = ["Stack", "stack"]
 
+# Each partition becomes a file that the driver reads along with all others, so there should not be hundreds.
+_MOST_PARTITIONS = 32
 # Blocks that are read from one file at a time.
 _BATCH = 64
 
@@ -76,41 +80,44 @@ def stack(
     """
     vocabularies = build_vocabulary(feature_sets)
     columns = columns_table(vocabularies)
-    with ExitStack() as keep:
-        keep.enter_context(_scratch(store, scratch))
-        frames = [
-            keep.enter_context(_entries(sets, group, columns.num_rows, encoding))
-            for sets, group in _by_counts(feature_sets, vocabularies)
-        ]
-        write_parquet(reduce(DataFrame.unionByName, frames), store, scratch)
+    counts = list({id(each.counts): each.counts for each in feature_sets}.values())
+    membership = _membership(feature_sets, encoding, vocabularies, counts, columns.num_rows)
+    counts_df = reduce(DataFrame.unionByName, map(_moved, counts, membership.starts.tolist()))
+    with _scratch(store, scratch), broadcast(counts_df.sparkSession, membership) as sent:
+        write_parquet(_by_row(counts_df).mapInArrow(partial(row_entries, sent), SCHEMA), store, scratch)
         files = sorted(store.fetch(scratch).glob("*.parquet"))
-        return Stack(_matrices(files, sizes, columns.num_rows), columns)
+        matrices = _matrices(files, sizes, columns.num_rows)
+    return _without_unmet(Stack(matrices, columns), vocabularies)
 
 
-def _by_counts(
-    feature_sets: Sequence[FeatureSet], vocabularies: Sequence[Vocabulary]
-) -> Iterable[tuple[list[FeatureSet], list[Vocabulary]]]:
-    """Return the sets, with their columns, that are over the same counts together."""
-    groups: dict[int, tuple[list[FeatureSet], list[Vocabulary]]] = {}
-    for each, vocabulary in zip(feature_sets, vocabularies, strict=True):
-        sets, group = groups.setdefault(id(each.counts), ([], []))
-        sets.append(each)
-        group.append(vocabulary)
-    return groups.values()
+def _membership(
+    feature_sets: Sequence[FeatureSet],
+    encoding: Encoding,
+    vocabularies: Sequence[Vocabulary],
+    counts: Sequence[Counts],
+    n_columns: int,
+) -> Membership:
+    places = {id(each): place for place, each in enumerate(counts)}
+    kinds = [places[id(each.counts)] for each in feature_sets]
+    widths = [len(each.keys) for each in vocabularies]
+    starts = np.cumsum([0, *(each.n_codes for each in counts)])
+    return Membership(
+        column_of_codes(vocabularies, starts[kinds].tolist(), (int(starts[-1]), n_columns)),
+        np.repeat([each.is_share and encoding == "fraction" for each in feature_sets], widths),
+        np.repeat(kinds, widths),
+        starts,
+        np.array([each.is_first for each in counts]),
+    )
 
 
-@contextmanager
-def _entries(
-    feature_sets: Sequence[FeatureSet], vocabularies: Sequence[Vocabulary], n_columns: int, encoding: Encoding
-) -> Iterator[DataFrame]:
-    """Give the entries of sets over the same counts, which are gone through once."""
-    counts = feature_sets[0].counts
-    is_share = np.zeros(n_columns, dtype=bool)
-    for each, vocabulary in zip(feature_sets, vocabularies, strict=True):
-        is_share[vocabulary.start : vocabulary.stop] = each.is_share and encoding == "fraction"
-    membership = Membership(column_of_things(vocabularies, len(counts.things), n_columns), is_share)
-    with broadcast(counts.frame.sparkSession, membership) as sent:
-        yield counts.frame.mapInArrow(partial(row_entries, sent), SCHEMA)
+def _moved(counts: Counts, start: int) -> DataFrame:
+    return counts.frame.select("row", (F.col("code") + F.lit(start)).alias("code"), "n")
+
+
+def _by_row(counts_df: DataFrame) -> DataFrame:
+    """Return the counts with all lines of a row in one partition."""
+    shuffles = int(counts_df.sparkSession.conf.get("spark.sql.shuffle.partitions") or _MOST_PARTITIONS)
+    return counts_df.repartition(min(shuffles, _MOST_PARTITIONS), "row")
 
 
 @contextmanager
@@ -131,6 +138,23 @@ def _matrices(files: Sequence[Path], sizes: Mapping[str, int], n_columns: int) -
         for builder, start, lines, places in zip(builders, starts, _slices(cuts), _slices(entry_cuts), strict=False):
             builder.put(rows[lines] - start, sizes_of_rows[lines], columns[places], values[places])
     return {name: builder.finish() for name, builder in zip(sizes, builders, strict=True)}
+
+
+def _without_unmet(stacked: Stack, vocabularies: Sequence[Vocabulary]) -> Stack:
+    """Drop the columns in which no row has an entry, but for those that must be there."""
+    kept = np.concatenate([np.full(len(each.keys), each.is_fixed) for each in vocabularies])
+    for matrix in stacked.matrices.values():
+        kept[matrix.indices] = True
+    numbers, n_kept = np.cumsum(kept) - 1, int(kept.sum())
+    matrices = {
+        name: csr_matrix(
+            (matrix.data, numbers[matrix.indices].astype(matrix.indices.dtype), matrix.indptr),
+            shape=(matrix.shape[0], n_kept),
+        )
+        for name, matrix in stacked.matrices.items()
+    }
+    columns = stacked.columns.filter(pa.array(kept))
+    return Stack(matrices, columns.set_column(0, "index", pa.array(np.arange(n_kept, dtype=np.int32))))
 
 
 def _slices(cuts: NDArray[np.int64]) -> list[slice]:

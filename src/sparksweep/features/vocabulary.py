@@ -18,13 +18,11 @@ from pyspark.sql import types as T
 from scipy.sparse import csr_matrix
 
 from sparksweep.errors import UsageError
-from sparksweep.features.counting import Counts
 from sparksweep.features.sets import KEY, FeatureSet
 
-__all__ = ["Vocabulary", "build_vocabulary", "column_of_things", "columns_table"]
+__all__ = ["Vocabulary", "build_vocabulary", "column_of_codes", "columns_table"]
 
-_SET = "feature_set"
-_THING = "thing"
+_SET, _THING, _CODE = "feature_set", "thing", "code"
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,8 @@ class Vocabulary:
         Index of the first column in the matrix.
     codes, columns : ndarray of int, shape (n_members,)
         Which things count for which columns, pair by pair.
+    is_fixed : bool
+        A column stays, whether a row has an entry in it or not.
     """
 
     feature_set: str
@@ -48,6 +48,7 @@ class Vocabulary:
     start: int
     codes: NDArray[Any]
     columns: NDArray[Any]
+    is_fixed: bool = False
 
     @property
     def stop(self) -> int:
@@ -56,7 +57,7 @@ class Vocabulary:
 
 
 def build_vocabulary(feature_sets: Sequence[FeatureSet]) -> list[Vocabulary]:
-    """Return the columns of feature sets, stacked in this order.
+    """Return the columns that feature sets can have, stacked in this order; some may turn out to be of no row.
 
     Parameters
     ----------
@@ -76,9 +77,11 @@ def build_vocabulary(feature_sets: Sequence[FeatureSet]) -> list[Vocabulary]:
         # Python sorts: its order of texts is that of code points, whatever the settings of Spark.
         keys = list(texts) or sorted(set(members[KEY]), key=sort_key)
         members = members[members[KEY].isin(keys)]  # of fixed keys some may be missing
-        numbers = pd.Index(keys, dtype=object).get_indexer(pd.Index(members[KEY]))
+        columns = start + pd.Index(keys, dtype=object).get_indexer(pd.Index(members[KEY]))
         shown = tuple(texts.get(key, key) for key in keys)
-        vocabularies.append(Vocabulary(each.name, shown, start, _codes(each, members), start + numbers))
+        vocabularies.append(
+            Vocabulary(each.name, shown, start, members[_CODE].to_numpy(dtype=int), columns, each.keys is not None)
+        )
     return vocabularies
 
 
@@ -91,16 +94,30 @@ def columns_table(vocabularies: Sequence[Vocabulary]) -> pa.Table:
     return pa.Table.from_arrays(columns, names=["index", "feature_set", "key"])
 
 
-def column_of_things(vocabularies: Sequence[Vocabulary], n_things: int, n_columns: int) -> csr_matrix:
-    """Return which columns of the matrix the things of the same counts are for: int64, shape (n_things, n_columns)."""
-    codes = np.concatenate([each.codes for each in vocabularies])
+def column_of_codes(vocabularies: Sequence[Vocabulary], starts: Sequence[int], shape: tuple[int, int]) -> csr_matrix:
+    """Return which columns things are for.
+
+    Parameters
+    ----------
+    vocabularies : sequence of Vocabulary
+        Of all sets.
+    starts : sequence of int
+        For each of them, how far the codes of its counts are moved.
+    shape : (int, int)
+        Number of codes of all counts, and of columns.
+
+    Returns
+    -------
+    csr_matrix of int64
+        1 where a thing is for a column.
+    """
+    codes = np.concatenate([each.codes + start for each, start in zip(vocabularies, starts, strict=True)])
     columns = np.concatenate([each.columns for each in vocabularies])
-    ones = np.ones(len(codes), dtype=np.int64)
-    return csr_matrix((ones, (codes, columns)), shape=(n_things, n_columns), dtype=np.int64)
+    return csr_matrix((np.ones(len(codes), dtype=np.int64), (codes, columns)), shape=shape, dtype=np.int64)
 
 
 def _members(feature_sets: Sequence[FeatureSet]) -> list[pd.DataFrame]:
-    """Return ``thing`` and ``key`` of each set, as texts, each pair once: one job for all frames that need one."""
+    """Return ``code`` and ``key``, a text, of each set, each pair once: one job for all frames that need one."""
     by_spark = {id(each.members): each for each in feature_sets if isinstance(each.members, DataFrame)}
     numbers = {place: number for number, place in enumerate(by_spark)}
     frames = [
@@ -108,34 +125,29 @@ def _members(feature_sets: Sequence[FeatureSet]) -> list[pd.DataFrame]:
         for place, each in by_spark.items()
         if isinstance(each.members, DataFrame)
     ]
-    found = reduce(DataFrame.unionByName, frames).toPandas().drop_duplicates() if frames else pd.DataFrame()
-    return [_own(each, found, numbers) for each in feature_sets]
+    found = reduce(DataFrame.unionByName, frames).toPandas() if frames else pd.DataFrame()
+    return [_coded(each, found, numbers) for each in feature_sets]
 
 
 def _texts(members_df: DataFrame, by: str) -> DataFrame:
     named_df = members_df.where(F.col(KEY).isNotNull())
-    return named_df.select(F.col(by).cast("string").alias(_THING), F.col(KEY).cast("string").alias(KEY))
+    return named_df.select(F.col(by).cast("string").alias(_THING), F.col(KEY).cast("string").alias(KEY)).distinct()
 
 
-def _own(feature_set: FeatureSet, found: pd.DataFrame, numbers: Mapping[int, int]) -> pd.DataFrame:
-    members = feature_set.members
+def _coded(feature_set: FeatureSet, found: pd.DataFrame, numbers: Mapping[int, int]) -> pd.DataFrame:
+    members, counts = feature_set.members, feature_set.counts
+    texts = counts.things.cast(pa.string())
     if members is None:
-        return _themselves(feature_set.counts)
+        return pd.DataFrame({_CODE: np.arange(len(texts)), KEY: texts.to_pandas()})
     if isinstance(members, DataFrame):
-        return found[found[_SET] == numbers[id(members)]]
-    known = members.dropna(subset=[KEY])
-    return pd.DataFrame({_THING: known[feature_set.counts.by].astype(str), KEY: known[KEY].astype(str)})
-
-
-def _themselves(counts: Counts) -> pd.DataFrame:
-    met = counts.things.take(pa.array(counts.met)).cast(pa.string()).to_pandas()
-    return pd.DataFrame({_THING: met, KEY: met})
-
-
-def _codes(feature_set: FeatureSet, members: pd.DataFrame) -> NDArray[Any]:
-    things = feature_set.counts.things.cast(pa.string())
-    codes: NDArray[Any] = pc.index_in(pa.array(members[_THING], pa.string()), value_set=things).to_numpy()
-    return codes
+        own = found[found[_SET] == numbers[id(members)]]
+        codes = pc.index_in(pa.array(own[_THING], pa.string()), value_set=texts)
+    else:
+        own = members.dropna(subset=[KEY])
+        codes = pc.index_in(pa.array(own[counts.by], counts.things.type), value_set=counts.things)
+    is_counted = codes.is_valid().to_numpy(zero_copy_only=False)  # what no row has needs no column
+    coded = pd.DataFrame({_CODE: codes.drop_null().to_numpy(), KEY: own.loc[is_counted, KEY].astype(str).to_numpy()})
+    return coded.drop_duplicates()
 
 
 def _order(feature_set: FeatureSet) -> Callable[[str], int | str]:

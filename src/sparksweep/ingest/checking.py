@@ -64,7 +64,7 @@ def columns_to_count(schemas: Sequence[TableSchema]) -> dict[str, list[str]]:
     """Return, by table, the columns whose values the check has questions about.
 
     Those that refer to others and those that are referred to, keys of one column, and no first column of several: a
-    log's rows are counted by what they are of, not by what they are part of.
+    log's rows are counted by what they are of, not by what they are part of. And those that are listed.
     """
     wanted: dict[str, set[str]] = {schema.name: set(schema.key[:1]) for schema in schemas if len(schema.key) == 1}
     for schema in schemas:
@@ -72,7 +72,10 @@ def columns_to_count(schemas: Sequence[TableSchema]) -> dict[str, list[str]]:
             for name in (schema.name, *each.tables):
                 wanted.setdefault(name, set()).add(each.column)
     return {
-        schema.name: sorted(wanted.get(schema.name, set()) - (set(schema.key[:1]) if len(schema.key) > 1 else set()))
+        schema.name: sorted(
+            (wanted.get(schema.name, set()) - (set(schema.key[:1]) if len(schema.key) > 1 else set()))
+            | set(schema.listed)
+        )
         for schema in schemas
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
@@ -94,6 +94,8 @@ class TableSchema:
         Other tables, with a `key` of the same columns, in which no key of this one may occur.
     references : tuple of Reference
         What the data check looks up: a row whose value is nowhere is an orphan.
+    listed : tuple of str
+        Columns whose different values are kept beside the table, for who numbers them: then nobody has to look again.
     """
 
     name: str
@@ -103,6 +105,7 @@ class TableSchema:
     drop_duplicates: bool = False
     apart_from: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
+    listed: tuple[str, ...] = ()
 
     @property
     def column_names(self) -> list[str]:
@@ -113,17 +116,16 @@ class TableSchema:
     def kept_counts(self) -> list[str]:
         """Names of the columns whose values are kept with the tables (`sparksweep.ingest.known_values`).
 
-        They refer to other tables. The first key column is left out, of which most tables have as many as rows, and so
-        is a table whose duplicates are dropped: which of its rows count is known only later.
+        They are listed, or refer to other tables. Of these the first key column is left out, of which most tables have
+        as many as rows, and so is a table whose duplicates are dropped: which of its rows count is known only later.
         """
-        if self.drop_duplicates:
-            return []
-        return [each.column for each in self.references if self.key[:1] != (each.column,)]
+        referring = [] if self.drop_duplicates else [each.column for each in self.references]
+        return sorted({*self.listed, *(name for name in referring if self.key[:1] != (name,))})
 
     @property
     def digest(self) -> str:
-        """Hex digest of the whole schema: a table that was made by another one is not this one's."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+        """Hex digest of the schema: a table that was made by another one is not this one's, but for what is listed."""
+        return hashlib.sha256(repr(replace(self, listed=())).encode()).hexdigest()[:16]
 
     def column(self, name: str) -> Column:
         """Return the column of a name."""
@@ -136,7 +138,7 @@ class TableSchema:
 
     @property
     def owner(self) -> str | None:
-        """Name of the column whose value is what several rows are part of (`sparksweep.ingest.bundles`), if there is one.
+        """The column whose value is what several rows are part of (`sparksweep.ingest.bundles`), if there is one.
 
         It is the first of several key columns, where that is a whole number.
         """
@@ -144,13 +146,6 @@ class TableSchema:
             return None
         first = self.column(self.key[0])
         return first.name if first.type.startswith("int") and not first.nullable else None
-
-    @property
-    def counted_columns(self) -> list[str]:
-        """Names of the columns whose values are counted while they are read (`sparksweep.ingest.observing`)."""
-        if self.drop_duplicates:
-            return []  # which rows count is known only later
-        return [each.column for each in self.references if self.key[:1] != (each.column,)]
 
     @property
     def member(self) -> str:

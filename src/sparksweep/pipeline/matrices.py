@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sparksweep.errors import StorageError, UsageError
-from sparksweep.ingest import local_source, read_tables
+from sparksweep.ingest import local_source
 from sparksweep.matrix import Matrix, import_npz, import_parquet, import_svmlight, open_matrix
 from sparksweep.matrix.manifest import MANIFEST
 from sparksweep.matrix.writing import COLUMNS
@@ -59,8 +59,7 @@ def _ensure_features(job: Job, scenario: Scenario) -> None:
         job.begin_anew(f"features: {job.matrix_folder}", _what_changed(found, wanted))
     job.say(f"features: {', '.join(features.sets)} as {features.encoding} -> {job.store.uri(job.matrix_folder)}")
     spark = job.spark()
-    tables_df = read_tables(spark, job.store, scenario.schemas)
-    built = scenario.build(spark, tables_df, features, job.store, job.matrix_folder, wanted)
+    built = scenario.build(spark, features, job.store, job.matrix_folder, wanted)
     for part, manifest in built.items():
         rows, columns = manifest.shape
         job.say(f"features: {part} has {rows} rows x {columns} columns, {manifest.nnz} values")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from pyspark.sql import DataFrame, SparkSession
+import pyarrow as pa
+from pyspark.sql import SparkSession
 
 from sparksweep.config import DataSettings, FeatureSettings
 from sparksweep.eventlogs import LogSchema, build_log_matrices
-from sparksweep.ingest import TableSchema, known_values, read_kept
+from sparksweep.ingest import TableSchema, known_values, read_kept, read_tables
 from sparksweep.matrix import Manifest
 from sparksweep.pipeline.experiments import read_log_schema
 from sparksweep.storage import Store
@@ -39,7 +40,6 @@ class Scenario(Protocol):
     def build(
         self,
         spark: SparkSession,
-        tables: Mapping[str, DataFrame],
         features: FeatureSettings,
         store: Store,
         folder: str,
@@ -66,16 +66,13 @@ class _TalkingData:
     def build(
         self,
         spark: SparkSession,
-        tables: Mapping[str, DataFrame],
         features: FeatureSettings,
         store: Store,
         folder: str,
         sources: Mapping[str, Any],
     ) -> dict[str, Manifest]:
-        (app_events,) = (schema for schema in SCHEMAS if schema.name == "app_events")
-        app_ids = known_values(store, app_events, "app_id")
-        tables = {**tables, **read_kept(spark, store, [app_events])}
-        return build_matrices(spark, tables, features.sets, features.encoding, store, folder, sources, app_ids)
+        kept, values = read_kept(spark, store, SCHEMAS), _known(store, SCHEMAS)
+        return build_matrices(spark, kept, features.sets, features.encoding, store, folder, sources, values)
 
 
 class _EventLogs:
@@ -93,19 +90,22 @@ class _EventLogs:
     def build(
         self,
         spark: SparkSession,
-        tables: Mapping[str, DataFrame],
         features: FeatureSettings,
         store: Store,
         folder: str,
         sources: Mapping[str, Any],
     ) -> dict[str, Manifest]:
-        values = {
-            (schema.name, column): known
-            for schema in self.schemas
-            for column in schema.kept_counts
-            if (known := known_values(store, schema, column)) is not None
-        }
+        tables, values = read_tables(spark, store, self.schemas), _known(store, self.schemas)
         kept = read_kept(spark, store, [schema for schema in self.schemas if schema.owner is not None])
         return build_log_matrices(
             spark, tables, self._schema, features.sets, features.encoding, store, folder, sources, values, kept
         )
+
+
+def _known(store: Store, schemas: Sequence[TableSchema]) -> dict[tuple[str, str], pa.Array]:
+    return {
+        (schema.name, column): known
+        for schema in schemas
+        for column in schema.kept_counts
+        if (known := known_values(store, schema, column)) is not None
+    }

@@ -6,91 +6,108 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame
+from pyspark import Broadcast
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from sparksweep.features import Counts, cached, counted, counted_by_owner, first_lines, in_one_partition, numbered
+from sparksweep.features import Counts, Rows, counted, counted_by_owner
 from sparksweep.ingest import LINE
 
 __all__ = ["Facts", "clean_category", "gather_facts", "with_hour_of_week"]
 
+_HOURS = 7 * 24
+_PHONES = "phone_brand_device_model"
+
 
 class Facts:
-    """Frames and counts by what they say of a device, each made when it is first asked for.
-
-    ``row`` is a device's number, train devices first, each in the order of its file.
+    """What tables say of devices and apps, each made when it is first asked for.
 
     Parameters
     ----------
     tables : mapping of str to DataFrame
         The seven tables, each with ``line``.
-    app_ids : pyarrow.Array or None
-        Those of app_events, where they are known.
+    rows : Broadcast of Rows
+        The devices.
+    values : mapping of (table, column) to pyarrow.Array
+        All values of a column, where they are known.
     keep : ExitStack
-        Its end drops what is cached.
+        Its end drops what was sent to executors.
     """
 
-    def __init__(self, tables: Mapping[str, DataFrame], app_ids: pa.Array | None, keep: ExitStack) -> None:
+    def __init__(
+        self,
+        tables: Mapping[str, DataFrame],
+        rows: Broadcast[Rows],
+        values: Mapping[tuple[str, str], pa.Array],
+        keep: ExitStack,
+    ) -> None:
         self._tables = tables
-        self._app_ids = app_ids
+        self._rows = rows
+        self._values = values
         self._keep = keep
 
     @cached_property
-    def phones(self) -> DataFrame:
-        """``row``, ``phone_brand``, ``device_model``: the first line of the phone file that names the device."""
-        phones_df = self._tables["phone_brand_device_model"].join(self._devices, on="device_id", how="inner")
-        first_df = first_lines(phones_df).select("row", "phone_brand", "device_model")
-        return self._keep.enter_context(cached(first_df))
-
-    @cached_property
     def brands(self) -> Counts:
-        """Phones by ``phone_brand``."""
-        return self._keep.enter_context(counted(self.phones, "phone_brand"))
+        """Phones by ``phone_brand``: the first line of the phone file that names the device."""
+        return self._phones("phone_brand")
 
     @cached_property
     def models(self) -> Counts:
-        """Phones by ``device_model``."""
-        return self._keep.enter_context(counted(self.phones, "device_model"))
+        """Phones by ``device_model``, of the same line."""
+        return self._phones("device_model")
 
     @cached_property
     def events(self) -> Counts:
         """Events by ``weekday_hour``: weekday * 24 + hour, 0 is the first hour of Monday."""
-        times_df = with_hour_of_week(self._events.select("row", "timestamp"))
-        return self._keep.enter_context(counted(times_df, "weekday_hour", range(7 * 24)))
+        times_df = with_hour_of_week(self._tables["events"].select("device_id", "timestamp"))
+        hours = pa.array(np.arange(_HOURS))
+        return self._keep.enter_context(counted(times_df, "device_id", "weekday_hour", self._rows, hours))
 
     @cached_property
     def apps(self) -> Counts:
         """Rows of app_events by ``app_id``."""
-        owners_df = self._events.select("event_id", "row")
-        app_events_df = self._tables["app_events"]
-        counts = counted_by_owner(app_events_df, "app_id", owners_df, "event_id", self._app_ids)
+        counts = counted_by_owner(
+            self._tables["app_events"],
+            "app_id",
+            self._tables["events"],
+            "event_id",
+            "device_id",
+            self._rows,
+            self._values.get(("app_events", "app_id")),
+        )
         return self._keep.enter_context(counts)
 
     @cached_property
-    def labels(self) -> DataFrame:
-        """``app_id``, ``label_id``: of the apps that are met."""
-        return self._keep.enter_context(cached(_labels(self._tables["app_labels"], self.apps.shown)))
+    def labels(self) -> pd.DataFrame:
+        """``app_id``, ``label_id``: each pair once."""
+        return self._tables["app_labels"].select("app_id", "label_id").toPandas().drop_duplicates()
 
     @cached_property
-    def categories(self) -> DataFrame:
-        """``app_id``, ``category``: the cleaned texts of its labels, empty ones left out."""
-        return self._keep.enter_context(cached(_categories(self.labels, self._tables["label_categories"])))
+    def categories(self) -> pd.DataFrame:
+        """``app_id``, ``category``: the cleaned texts of its labels, empty ones left out; each pair once."""
+        texts = self._tables["label_categories"].select("label_id", "category").toPandas()
+        texts["category"] = clean_category(texts["category"])
+        named = texts[texts["category"] != ""]
+        return self.labels.merge(named, on="label_id")[["app_id", "category"]].drop_duplicates()
 
-    @cached_property
-    def _devices(self) -> DataFrame:
-        return F.broadcast(self._keep.enter_context(cached(_devices(self._tables))))
-
-    @property
-    def _events(self) -> DataFrame:
-        return self._tables["events"].join(self._devices, on="device_id", how="inner")
+    def _phones(self, column: str) -> Counts:
+        known = self._values.get((_PHONES, column))
+        phones_df = self._tables[_PHONES].select("device_id", column, LINE)
+        return self._keep.enter_context(counted(phones_df, "device_id", column, self._rows, known, first=True))
 
 
 @contextmanager
-def gather_facts(tables: Mapping[str, DataFrame], app_ids: pa.Array | None = None) -> Iterator[Facts]:
-    """Give the facts of the seven tables; what is cached is dropped at the end of the context."""
+def gather_facts(
+    tables: Mapping[str, DataFrame],
+    rows: Broadcast[Rows],
+    values: Mapping[tuple[str, str], pa.Array] | None = None,
+) -> Iterator[Facts]:
+    """Give the facts of the seven tables; what was sent to executors is dropped at the end of the context."""
     with ExitStack() as keep:
-        yield Facts(tables, app_ids, keep)
+        yield Facts(tables, rows, values or {}, keep)
 
 
 def with_hour_of_week(times_df: DataFrame) -> DataFrame:
@@ -101,26 +118,7 @@ def with_hour_of_week(times_df: DataFrame) -> DataFrame:
     return times_df.withColumn("weekday_hour", hour).drop("timestamp")
 
 
-def clean_category(text: Column) -> Column:
-    """Return a category's text in lower case, with ``game-`` and each of ``()_/`` opened up, single-spaced."""
-    opened = F.regexp_replace(F.regexp_replace(F.lower(text), "game-", "game "), "[()_/]", " ")
-    return F.trim(F.regexp_replace(opened, " +", " "))
-
-
-def _devices(tables: Mapping[str, DataFrame]) -> DataFrame:
-    parts = [
-        tables[name].select("device_id", LINE, F.lit(number).alias("part"))
-        for number, name in enumerate(("gender_age_train", "gender_age_test"))
-    ]
-    return numbered(parts[0].unionByName(parts[1]), "part", LINE).select("device_id", "row")
-
-
-def _labels(app_labels_df: DataFrame, apps_df: DataFrame) -> DataFrame:
-    met_df = app_labels_df.join(F.broadcast(apps_df), on="app_id", how="left_semi")
-    return in_one_partition(met_df.select("app_id", "label_id")).distinct()
-
-
-def _categories(labels_df: DataFrame, label_categories_df: DataFrame) -> DataFrame:
-    cleaned_df = label_categories_df.select("label_id", clean_category(F.col("category")).alias("category"))
-    named_df = cleaned_df.where(F.col("category") != "")
-    return labels_df.join(F.broadcast(named_df), on="label_id", how="inner").select("app_id", "category").distinct()
+def clean_category(texts: pd.Series[str]) -> pd.Series[str]:
+    """Return categories' texts in lower case, with ``game-`` and each of ``()_/`` opened up, single-spaced."""
+    opened = texts.str.lower().str.replace("game-", "game ", regex=False).str.replace("[()_/]", " ", regex=True)
+    return opened.str.replace(" +", " ", regex=True).str.strip(" ")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from sparksweep.errors import DataError, UsageError
-from sparksweep.features import Encoding, Part, check_encoding, write_parts
+from sparksweep.features import Encoding, Part, check_encoding, send_rows, write_parts
 from sparksweep.ingest import LINE
 from sparksweep.matrix import Manifest
 from sparksweep.storage import Store
@@ -30,7 +30,7 @@ def build_matrices(
     store: Store,
     folder: str,
     sources: Mapping[str, Any],
-    app_ids: pa.Array | None = None,
+    values: Mapping[tuple[str, str], pa.Array] | None = None,
 ) -> dict[str, Manifest]:
     """Build the train and the test matrix of feature sets.
 
@@ -39,7 +39,7 @@ def build_matrices(
     spark : SparkSession
         Reads `tables`.
     tables : mapping of str to DataFrame
-        The seven tables (`sparksweep.ingest.read_tables`).
+        The seven tables (`sparksweep.ingest.read_kept`, or `read_tables`).
     sets : sequence of str
         Names from ``FEATURE_SETS``, in stacking order.
     encoding : {"fraction", "indicator"}
@@ -50,8 +50,8 @@ def build_matrices(
         Folder in the store.
     sources : mapping
         From what the tables were made; kept in the manifests.
-    app_ids : pyarrow.Array, optional
-        All that app_events has, and maybe others, where they are known (`sparksweep.ingest.known_values`): then they
+    values : mapping of (table, column) to pyarrow.Array, optional
+        All values of a column, and maybe others, where they are known (`sparksweep.ingest.known_values`): then they
         need not be looked for.
 
     Returns
@@ -71,7 +71,7 @@ def build_matrices(
     """
     _check_names(sets, encoding)
     parts = {"train": _train(tables["gender_age_train"]), "test": _test(tables["gender_age_test"])}
-    with gather_facts(tables, app_ids) as facts:
+    with send_rows(spark, parts) as rows, gather_facts(tables, rows, values) as facts:
         feature_sets = [feature_set for name in sets for feature_set in BUILDERS[name](facts)]
         return write_parts(feature_sets, encoding, parts, store, folder, sources)
 

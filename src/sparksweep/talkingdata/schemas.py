@@ -43,6 +43,7 @@ SCHEMAS = (
         repeated_key="warn",
         drop_duplicates=True,
         references=(DEVICE,),
+        listed=("phone_brand", "device_model"),
     ),
     TableSchema(
         "events",

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from sparksweep.features import stack
+from sparksweep.features import Rows, stack
+from sparksweep.features.counting import broadcast
 from sparksweep.storage import open_store
 
 
 @pytest.fixture
 def store(tmp_path):
     return open_store(str(tmp_path / "workspace"))
+
+
+@pytest.fixture
+def rows(spark):
+    """Return rows 0 to 39, whose ids are their numbers, as executors have them."""
+    with broadcast(spark, Rows.of_parts([np.arange(25), np.arange(25, 40)])) as sent:
+        yield sent
 
 
 @pytest.fixture

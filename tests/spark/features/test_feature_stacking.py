@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pyspark.sql import functions as F
 
 from sparksweep.errors import StorageError
-from sparksweep.features import bag, cached, counted, counted_by_owner, numbered, one_hot, share, stack
+from sparksweep.features import bag, counted, counted_by_owner, one_hot, share, stack
 
 pytestmark = pytest.mark.spark
 
@@ -41,28 +42,28 @@ def setting(spark):
         spark.conf.set(key, value)
 
 
-def build(things, labels, store):
-    with counted(things, "app") as counts:
+def build(things, labels, store, rows):
+    with counted(things, "row", "app", rows) as counts:
         sets = [share("app", counts, "app"), share("label", counts, "label", through=labels)]
         stacked = stack(sets, "fraction", {"train": 25, "test": 15}, store, "scratch")
     return [array for matrix in stacked.matrices.values() for array in (matrix.data, matrix.indices, matrix.indptr)]
 
 
-def test_partitions_and_adaptive_execution_do_not_show(things, labels, store, setting):
-    expected = build(things, labels, store)
+def test_partitions_and_adaptive_execution_do_not_show(things, labels, store, setting, rows):
+    expected = build(things, labels, store, rows)
     assert expected[0].size > 100
     for partitions, adaptive in ((1, "true"), (40, "false")):
         setting("spark.sql.shuffle.partitions", str(partitions))
         setting("spark.sql.adaptive.enabled", adaptive)
-        found = build(things, labels, store)
+        found = build(things, labels, store, rows)
         assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
-def test_two_counts_in_one_partition(spark, things, store, setting):
+def test_two_counts_in_one_partition(spark, things, store, setting, rows):
     """Spark 4.1 and later puts the lines of both into one file."""
     setting("spark.sql.shuffle.partitions", "1")
     phones = spark.range(40).selectExpr("CAST(id AS INT) AS row", "CAST(id % 3 AS STRING) AS model")
-    with counted(things, "app") as apps, counted(phones, "model") as models:
+    with counted(things, "row", "app", rows) as apps, counted(phones, "row", "model", rows) as models:
         sets = [one_hot("model", models), bag("app", apps, "app")]
         stacked = stack(sets, "fraction", {"train": 25, "test": 15}, store, "scratch")
     dense = np.concatenate([matrix.toarray() for matrix in stacked.matrices.values()])
@@ -72,32 +73,24 @@ def test_two_counts_in_one_partition(spark, things, store, setting):
     }
 
 
-def test_scratch_is_removed(things, labels, store):
-    build(things, labels, store)
+def test_scratch_is_removed(things, labels, store, rows):
+    build(things, labels, store, rows)
     assert list(Path(store.root).iterdir()) == []
 
 
-def test_scratch_is_removed_when_the_driver_fails(things, labels, store, monkeypatch):
+def test_scratch_is_removed_when_the_driver_fails(things, labels, store, monkeypatch, rows):
     def fail(*arguments):
         raise StorageError("disk full")
 
     monkeypatch.setattr("sparksweep.features.stacking._matrices", fail)
     with pytest.raises(StorageError, match="disk full"):
-        build(things, labels, store)
+        build(things, labels, store, rows)
     assert list(Path(store.root).iterdir()) == []
 
 
-def test_nothing_stays_cached(spark, things, labels, store):
-    build(things, labels, store)
+def test_nothing_stays_cached(spark, things, labels, store, rows):
+    build(things, labels, store, rows)
     assert spark.sparkContext._jsc.getPersistentRDDs().isEmpty()
-
-
-def test_cache_ends_with_an_error(spark):
-    frame = spark.range(3)
-    context = cached(frame)
-    assert context.__enter__().is_cached
-    assert not context.__exit__(KeyError, KeyError(), None)
-    assert not frame.is_cached
 
 
 def lines(counts):
@@ -106,43 +99,82 @@ def lines(counts):
     return sorted((row["row"], counts.things[row["code"]].as_py(), row["n"]) for row in summed_df.collect())
 
 
-def test_counts(spark):
+def test_counts(spark, rows):
     things = spark.createDataFrame(
-        [(0, "b"), (0, "a"), (0, "a"), (1, "a"), (0, None), (2, None)], "row int, app string"
+        [(0, "b"), (0, "a"), (0, "a"), (1, "a"), (0, None), (2, None), (None, "a"), (77, "c")], "id bigint, app string"
     )
-    with counted(things, "app") as counts:
+    with counted(things, "id", "app", rows) as counts:
         assert lines(counts) == [(0, "a", 2), (0, "b", 1), (1, "a", 1)]
-        assert counts.things.to_pylist() == ["a", "b"]
-        assert sorted(row["app"] for row in counts.shown.collect()) == ["a", "b"]
+        assert counts.things.to_pylist() == ["a", "b", "c"], "that c is of no row shows later"
 
 
-def test_counts_of_known_things(spark):
-    hours = spark.createDataFrame([(0, 3), (0, 3), (1, 0)], "row int, hour int")
-    with counted(hours, "hour", range(5)) as counts:
+def test_counts_of_known_things(spark, rows):
+    hours = spark.createDataFrame([(0, 3), (0, 3), (1, 0)], "id int, hour int")
+    with counted(hours, "id", "hour", rows, pa.array([4, 0, 3], pa.int64())) as counts:
         assert lines(counts) == [(0, 3, 2), (1, 0, 1)]
-        assert counts.met.tolist() == [0, 3]
+        assert counts.things.to_pylist() == [0, 3, 4]
+
+
+def test_of_several_lines_of_a_row_the_first_counts(spark, rows, built):
+    # Row 0's first line is its third here, row 1's says nothing, and row 2 has none.
+    phones = spark.createDataFrame(
+        [(0, "late", 9), (0, "later", 12), (0, "b", 3), (1, None, 4), (1, "x", 5), (99, "z", 1)],
+        "id bigint, model string, line bigint",
+    ).repartition(3)
+    with counted(phones, "id", "model", rows, first=True) as counts:
+        names, parts = built([one_hot("model", counts)])
+    assert names == ["model:b"]
+    assert parts["train"] == [{"model:b": 1.0}, {}, {}]
+
+
+def test_several_first_lines_and_counts_of_one_row(spark, rows, built):
+    phones = spark.createDataFrame(
+        [(0, "m", "b", 2), (0, "n", "c", 1), (1, "m", "c", 3)], "id bigint, model string, brand string, line bigint"
+    )
+    apps = spark.createDataFrame([(0, 7), (0, 7), (1, 8), (0, 8)], "id bigint, app bigint")
+    with (
+        counted(phones, "id", "model", rows, first=True) as models,
+        counted(apps, "id", "app", rows) as used,
+        counted(phones, "id", "brand", rows, first=True) as brands,
+    ):
+        sets = [one_hot("brand", brands), share("app", used, "app"), one_hot("model", models)]
+        names, parts = built(sets, sizes={"train": 2})
+    assert names == ["brand:c", "app:7", "app:8", "model:m", "model:n"]
+    two_thirds, third = float(np.float32(2 / 3)), float(np.float32(1 / 3))
+    assert parts["train"] == [
+        {"brand:c": 1.0, "app:7": two_thirds, "app:8": third, "model:n": 1.0},
+        {"brand:c": 1.0, "app:8": 1.0, "model:m": 1.0},
+    ]
 
 
 # Owner 1 stands in two places, owner 2 belongs to the same row, 9 to none, and nobody has anything of 4.
 LOG = [(1, "x"), (1, "y"), (1, "x"), (2, "x"), (1, "x"), (9, "z"), (3, "y"), (None, "y"), (3, None)]
-OWNERS = [(1, 0), (2, 0), (3, 5), (4, 6)]
+OWNERS = [(1, 0), (2, 0), (3, 5), (4, 6), (5, 99), (None, 7), (6, None)]
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
-def test_counts_by_owner(spark, partitions):
+def test_counts_by_owner(spark, rows, partitions):
     log = spark.createDataFrame(LOG, "owner bigint, app string").repartition(partitions)
-    owners = spark.createDataFrame(OWNERS, "owner bigint, row int")
-    with counted_by_owner(log, "app", owners, "owner") as counts:
+    owners = spark.createDataFrame(OWNERS, "owner bigint, id int")
+    with counted_by_owner(log, "app", owners, "owner", "id", rows) as counts:
         assert lines(counts) == [(0, "x", 4), (0, "y", 1), (5, "y", 1)]
-        assert [counts.things[code].as_py() for code in counts.met] == ["x", "y"]
+        assert counts.things.to_pylist() == ["x", "y", "z"]
+
+
+def test_counts_by_owner_of_bundles(spark, rows):
+    bundles = [(1, ["x", "y", "x"]), (2, ["x"]), (1, ["x"]), (9, ["z"]), (3, ["y", None]), (None, ["y"]), (3, None)]
+    log = spark.createDataFrame(bundles, "owner bigint, app array<string>")
+    owners = spark.createDataFrame(OWNERS, "owner bigint, id int")
+    with counted_by_owner(log, "app", owners, "owner", "id", rows) as counts:
+        assert lines(counts) == [(0, "x", 4), (0, "y", 1), (5, "y", 1)]
 
 
 @pytest.mark.parametrize("adaptive", ["true", "false"])
-def test_log_of_owners_is_joined_once_and_as_bundles(spark, setting, adaptive):
+def test_log_of_owners_is_joined_once_and_as_bundles(spark, rows, setting, adaptive):
     setting("spark.sql.adaptive.enabled", adaptive)
     log = spark.range(1000).selectExpr("id div 10 AS owner", "id % 7 AS app")
-    owners = spark.range(100).selectExpr("id AS owner", "CAST(id % 5 AS INT) AS row")
-    with counted_by_owner(log, "app", owners, "owner") as counts:
+    owners = spark.range(100).selectExpr("id AS owner", "id % 5 AS id")
+    with counted_by_owner(log, "app", owners, "owner", "id", rows) as counts:
         plan = counts.frame._jdf.queryExecution().executedPlan().toString()
         assert sum(n for _, _, n in lines(counts)) == 1000
     # Where it is adaptive, both the plan that ran and the one before it are shown.
@@ -153,16 +185,8 @@ def test_log_of_owners_is_joined_once_and_as_bundles(spark, setting, adaptive):
         assert unwanted not in plan
 
 
-def test_rows_are_numbered_in_order(spark):
-    frame = spark.createDataFrame(
-        [(1, 30, "d"), (0, 31, "b"), (0, 7, "a"), (1, 8, "c")], "part int, line bigint, id string"
-    )
-    found = sorted(tuple(row) for row in numbered(frame, "part", "line").select("row", "id").collect())
-    assert found == [(0, "a"), (1, "b"), (2, "c"), (3, "d")]
-
-
-def test_bag_of_no_rows(spark, store):
+def test_bag_of_no_rows(spark, store, rows):
     nothing = spark.createDataFrame([], "row int, app bigint")
-    with counted(nothing, "app") as counts:
+    with counted(nothing, "row", "app", rows) as counts:
         stacked = stack([bag("app", counts, "app")], "fraction", {"train": 2, "test": 1}, store, "scratch")
     assert [matrix.shape for matrix in stacked.matrices.values()] == [(2, 0), (1, 0)]

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+import pandas as pd
 import pytest
 from pyspark.sql import functions as F
 
+from sparksweep.features import Part, send_rows
 from sparksweep.talkingdata import FEATURE_SETS, build_matrices, tables_of
 from sparksweep.talkingdata.facts import clean_category, gather_facts, with_hour_of_week
 
@@ -13,57 +15,64 @@ pytestmark = pytest.mark.spark
 # Rows are numbered in the order of the files: train 12, 10, 13, 11, then test 21, 20.
 
 
+@pytest.fixture
+def facts(spark, tables):
+    parts = {name: tables[f"gender_age_{name}"].orderBy("line").toPandas()["device_id"] for name in ("train", "test")}
+    with (
+        send_rows(spark, {name: Part(ids.to_numpy()) for name, ids in parts.items()}) as rows,
+        gather_facts(tables, rows) as found,
+    ):
+        yield found
+
+
 def count_lines(counts):
     """Return (row, thing, n), each (row, thing) once."""
     summed_df = counts.frame.groupBy("row", "code").agg(F.sum("n").alias("n"))
     return sorted((row["row"], counts.things[row["code"]].as_py(), row["n"]) for row in summed_df.collect())
 
 
-def lines(frame, *columns):
-    return sorted(tuple(row) for row in frame.select(*columns).collect())
+def lines(frame):
+    return sorted(frame.itertuples(index=False, name=None))
 
 
-def test_first_row_of_the_phone_file_wins(tables):
-    with gather_facts(tables) as facts:
-        found = lines(facts.phones, "row", "phone_brand", "device_model")
-    assert found == [
-        (0, "HTC", "one"),
-        (1, "小米", "MI 3"),
-        (3, "小米", "note "),
-        (4, "HTC", "MI 3"),
-        (5, "samsung", "note"),
+def test_lines_of_the_phone_file(facts):
+    # Which of device 10's lines is the first is looked at where all are together.
+    assert count_lines(facts.brands) == [
+        (0, "HTC", 5),
+        (1, "samsung", 4),
+        (1, "小米", 1),
+        (3, "小米", 2),
+        (4, "HTC", 6),
+        (5, "samsung", 3),
     ]
+    assert [(row, model) for row, model, line in count_lines(facts.models) if line == 4] == [(1, "note")]
 
 
-def test_events_by_hour_of_the_week(tables):
-    with gather_facts(tables) as facts:
-        found = count_lines(facts.events)
-    assert found == [(1, 0, 2), (1, 167, 1), (3, 3 * 24 + 7, 1), (5, 10, 1)]
+def test_events_by_hour_of_the_week(facts):
+    assert count_lines(facts.events) == [(1, 0, 2), (1, 167, 1), (3, 3 * 24 + 7, 1), (5, 10, 1)]
 
 
-def test_app_events_of_known_devices(tables):
-    with gather_facts(tables) as facts:
-        found = count_lines(facts.apps)
-    assert found == [(1, -7, 1), (1, 8, 1), (1, 500, 2), (5, 8, 1), (5, 9000, 1)]
+def test_app_events_of_known_devices(facts):
+    assert count_lines(facts.apps) == [(1, -7, 1), (1, 8, 1), (1, 500, 2), (5, 8, 1), (5, 9000, 1)]
 
 
-def test_labels_and_categories_of_apps(tables):
-    with gather_facts(tables) as facts:
-        labels = lines(facts.labels, "app_id", "label_id")
-        categories = lines(facts.categories, "app_id", "category")
-    assert labels == [(8, 1), (8, 4), (500, 1), (500, 2), (500, 3), (9000, 5)]
-    assert categories == [
+def test_labels_and_categories_of_apps(facts):
+    assert lines(facts.labels) == [(8, 1), (8, 4), (77, 6), (500, 1), (500, 2), (500, 3), (9000, 5), (12345, 7)]
+    assert lines(facts.categories) == [
         (8, "game shooting"),
         (8, "poker 3d poker cards"),
+        (77, "never met"),
         (500, "game shooting"),
         (9000, "unknown"),
+        (12345, "nor this"),
     ]
 
 
-def test_a_label_without_a_text_is_no_category(tables):
+def test_a_label_without_a_text_is_no_category(facts, tables):
     tables["label_categories"] = tables["label_categories"].where("label_id != 4")
-    with gather_facts(tables) as facts:
-        assert lines(facts.categories, "app_id", "category")[0] == (8, "game shooting")
+    assert (8, "game shooting") in lines(facts.categories)
+    assert 4 in set(facts.labels["label_id"])
+    assert "poker 3d poker cards" not in set(facts.categories["category"])
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
@@ -99,9 +108,8 @@ def test_hours_are_those_of_the_file_in_any_time_zone(spark, zone):
         ("Straße's, & Co", "straße's, & co"),
     ],
 )
-def test_clean_category(spark, text, cleaned):
-    frame = spark.createDataFrame([(text,)], "text string")
-    assert frame.select(clean_category(F.col("text"))).first()[0] == cleaned
+def test_clean_category(text, cleaned):
+    assert clean_category(pd.Series([text, "x"])).tolist() == [cleaned, "x"]
 
 
 class Recording(dict):

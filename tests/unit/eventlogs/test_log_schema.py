@@ -74,11 +74,18 @@ def test_tables_as_ingest_knows_them():
         "customers",
         (Column("customer_id", "int64"), Column("segment", "string"), Column("churned", "string")),
         key=("customer_id",),
+        listed=("segment",),
     )
     assert prospects.apart_from == ("customers",)
     assert visits.columns[3] == Column("place", "float64", nullable=True, placeholders=(0.0,))
     assert visits.references == (Reference("customer_id", ("customers", "prospects")),)
     assert (items.key, items.apart_from, products.drop_duplicates) == ((), (), True)
+    assert (visits.listed, items.listed) == ((), ("product",)), "what sets count as it is, not by an expression"
+
+
+def test_another_set_does_not_make_other_tables():
+    fewer = parsed(changed("feature_sets/segment", ...)).table_schemas()[0]
+    assert (fewer.listed, fewer.digest) == ((), parsed(SHOP).table_schemas()[0].digest)
 
 
 def test_tables_that_sets_are_made_of():

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from sparksweep.features import coding, entries
-from sparksweep.features.coding import bundle_codes, count_bundles, count_things
+from sparksweep.features.coding import bundle_codes, count_bundles, count_things, first_things, owner_rows
 from sparksweep.features.entries import Membership, row_entries
+from sparksweep.features.rows import Rows
 
 
 def sent(value):
@@ -22,6 +23,8 @@ def sent(value):
 
 
 THINGS = sent(pa.array(["a", "b", "c"]))
+# Ids 0 to 9, of which 3 is no row: their rows are their numbers, but for 0 and 9, which change places.
+ROWS = sent(Rows.of_parts([np.array([9, 1, 2]), np.array([-33, 4, 5, 6, 7, 8, 0])]))
 
 
 def batch(**columns):
@@ -38,14 +41,33 @@ def found(batches):
 
 
 def test_equal_things_of_a_row_are_counted():
-    batches = [pairs([(5, "b"), (0, "c"), (5, "b")]), pairs([]), pairs([(5, "a"), (5, "b")])]
-    assert found(count_things(THINGS, batches)) == [(0, 2, 1), (5, 0, 1), (5, 1, 3)]
+    batches = [pairs([(5, "b"), (9, "c"), (5, "b"), (3, "a")]), pairs([]), pairs([(5, "a"), (5, "b"), (5, None)])]
+    assert found(count_things(ROWS, THINGS, batches)) == [(0, 2, 1), (5, 0, 1), (5, 1, 3)]
 
 
 def test_no_batches():
-    assert found(count_things(THINGS, [])) == []
+    assert found(count_things(ROWS, THINGS, [])) == []
     assert found(count_bundles(3, [])) == []
     assert found(bundle_codes(THINGS, [pairs([])])) == []
+
+
+def test_rows_of_no_ids():
+    nobody = sent(Rows.of_parts([np.array([], np.int64)]))
+    assert found(count_things(nobody, THINGS, [pairs([(5, "b")])])) == []
+
+
+def test_what_each_line_says_for_who_looks_for_the_first():
+    lines = batch(
+        id=pa.array([5, 3, None, 9, 9], pa.int64()),
+        thing=pa.array(["c", "z", "a", None, "a"]),
+        line=pa.array([4, 5, 6, 7, 8], pa.int64()),
+    )
+    assert found(first_things(ROWS, THINGS, [lines])) == [(5, 2, 4), (0, 3, 7), (0, 0, 8)]
+
+
+def test_rows_of_owners():
+    owners = batch(owner=pa.array([7, 8, None, 9, 7], pa.int64()), id=pa.array([9, 3, 1, 1, None], pa.int32()))
+    assert found(owner_rows(ROWS, [owners])) == [(7, 0), (9, 1)]
 
 
 def test_bundles_of_things_come_as_their_codes():
@@ -57,12 +79,12 @@ def test_bundles_of_things_come_as_their_codes():
 
 def test_things_come_in_another_integer_type():
     numbers = sent(pa.array([3, 70000], pa.int32()))
-    assert found(count_things(numbers, [pairs([(1, 70000)], kind="int64")])) == [(1, 1, 1)]
+    assert found(count_things(ROWS, numbers, [pairs([(1, 70000)], kind="int64")])) == [(1, 1, 1)]
 
 
 def test_what_is_none_of_the_things_is_not_counted_as_one():
     with pytest.raises(ValueError, match="d is none of the 3 things that there can be"):
-        found(count_things(THINGS, [pairs([(1, "a"), (1, "d")])]))
+        found(count_things(ROWS, THINGS, [pairs([(1, "a"), (1, "d")])]))
 
 
 def test_neighbours_of_one_owner_are_one_line():
@@ -82,10 +104,11 @@ def test_bundles_of_a_sliced_batch():
     st.integers(1, 6),
 )
 def test_counts_are_those_of_plain_python_however_they_are_gathered(batches, gathered):
+    rows = sent(Rows.of_parts([np.arange(5)]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(coding, "_GATHERED", gathered)
         direct, bundled = Counter(), Counter()
-        for row, code, n in found(count_things(THINGS, map(pairs, batches))):
+        for row, code, n in found(count_things(rows, THINGS, map(pairs, batches))):
             direct[row, "abc"[code]] += n
         for row, code, n in found(count_bundles(3, bundle_codes(THINGS, map(pairs, batches)))):
             bundled[row, "abc"[code]] += n
@@ -104,12 +127,17 @@ def decoded(block):
     ]
 
 
+def counts_of(*lines):
+    rows, codes, n = zip(*lines, strict=True)
+    return batch(row=pa.array(rows, pa.int32()), code=pa.array(codes, pa.int32()), n=pa.array(n, pa.int64()))
+
+
 def test_entries_of_rows(monkeypatch):
     # Thing 0 is for columns 1 (a share) and 3, thing 1 for column 1 too, thing 2 for none.
     columns = csr_matrix(np.array([[0, 1, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0]]))
-    membership = sent(Membership(columns, np.array([True, True, False, False])))
-    rows, codes, n = zip((9, 0, 1), (2, 2, 5), (9, 1, 3), (9, 2, 4), (9, 0, 2), (4, 0, 1), strict=True)
-    counts = batch(row=pa.array(rows, pa.int32()), code=pa.array(codes, pa.int32()), n=pa.array(n, pa.int64()))
+    kinds, starts = np.zeros(4, int), np.array([0, 3])
+    membership = sent(Membership(columns, np.array([True, True, False, False]), kinds, starts, np.array([False])))
+    counts = counts_of((9, 0, 1), (2, 2, 5), (9, 1, 3), (9, 2, 4), (9, 0, 2), (4, 0, 1))
     expected = [(2, 0, [], []), (4, 2, [1, 3], [1.0, 1.0]), (9, 2, [1, 3], [float(np.float32(6 / 10)), 1.0])]
     assert [decoded(block) for block in found(row_entries(membership, [counts]))] == [expected]
     for size in (1, 2, 3):
@@ -117,6 +145,18 @@ def test_entries_of_rows(monkeypatch):
         blocks = [decoded(block) for block in found(row_entries(membership, [counts]))]
         assert len(blocks) > 1
         assert [line for block in blocks for line in block] == expected
+
+
+def test_entries_of_several_counts():
+    # Codes 0 and 1 are phones, of which the first line counts, and 2 says that a line has none; 3 and 4 are apps.
+    columns = csr_matrix(np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]))
+    kinds, starts, is_first = np.array([0, 0, 1, 1]), np.array([0, 3, 5]), np.array([True, False])
+    membership = sent(Membership(columns, np.array([False, False, True, True]), kinds, starts, is_first))
+    lines = [(5, 1, 70), (5, 3, 1), (6, 2, 8), (5, 0, 60), (6, 0, 9), (5, 4, 2), (5, 3, 1), (7, 3, 1), (8, 1, 2)]
+    batches = [counts_of(*lines[:4]), counts_of(*lines[4:])]
+    assert [decoded(block) for block in found(row_entries(membership, batches))] == [
+        [(5, 3, [0, 2, 3], [1.0, 0.5, 0.5]), (6, 0, [], []), (7, 1, [2], [1.0]), (8, 1, [1], [1.0])]
+    ]
 
 
 def test_entries_of_an_empty_partition():

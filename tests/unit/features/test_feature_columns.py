@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sparksweep.features.vocabulary import Vocabulary, column_of_things, columns_table
+from sparksweep.features.vocabulary import Vocabulary, column_of_codes, columns_table
 
 NONE = np.array([], dtype=int)
 
@@ -28,6 +28,7 @@ def test_no_columns():
 def test_things_have_the_columns_of_all_sets():
     apps = Vocabulary("app", ("x", "y"), 0, np.array([0, 2]), np.array([0, 1]))
     labels = Vocabulary("label", ("l",), 3, np.array([2, 1]), np.array([3, 3]))
-    columns = column_of_things([apps, labels], n_things=3, n_columns=5)
-    assert columns.toarray().tolist() == [[1, 0, 0, 0, 0], [0, 0, 0, 1, 0], [0, 1, 0, 1, 0]]
+    phones = Vocabulary("phone", ("p",), 4, np.array([0]), np.array([4]))
+    columns = column_of_codes([apps, labels, phones], [1, 1, 0], (4, 5))
+    assert columns.toarray().tolist() == [[0, 0, 0, 0, 1], [1, 0, 0, 0, 0], [0, 0, 0, 1, 0], [0, 1, 0, 1, 0]]
     assert columns.dtype == np.int64

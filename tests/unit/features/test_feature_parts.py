@@ -6,9 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.sparse import csr_matrix
 
-from sparksweep.features import stacking
+from sparksweep.features import Stack, stacking
 from sparksweep.features.entries import TYPES
+from sparksweep.features.vocabulary import Vocabulary, columns_table
 
 # Row: its columns with their values, in the pieces that two frames made of it.
 PHONES = [(0, {1: 1.0}), (2, {0: 1.0}), (4, {1: 1.0})]
@@ -55,3 +57,21 @@ def test_any_spread_over_files_gives_the_same_matrices(write, monkeypatch, parts
     matrices = stacking._matrices(files, {"train": 3, "test": 2}, 5)
     assert {name: matrix.toarray().tolist() for name, matrix in matrices.items()} == EXPECTED
     assert all(matrix.has_sorted_indices for matrix in matrices.values())
+
+
+def test_columns_of_no_row_are_dropped_unless_they_are_fixed():
+    none = np.array([], dtype=int)
+    vocabularies = [
+        Vocabulary("app", ("x", "y", "z"), 0, none, none),
+        Vocabulary("hour", ("0", "1"), 3, none, none, is_fixed=True),
+    ]
+    train, test = csr_matrix([[0, 2.0, 0, 0, 0], [0, 0, 0, 0, 0.5]]), csr_matrix([[0, 0, 3.0, 0, 0]])
+    stacked = stacking._without_unmet(Stack({"train": train, "test": test}, columns_table(vocabularies)), vocabularies)
+    assert stacked.columns.to_pydict() == {
+        "index": [0, 1, 2, 3],
+        "feature_set": ["app", "app", "hour", "hour"],
+        "key": ["y", "z", "0", "1"],
+    }
+    assert stacked.columns.schema == columns_table(vocabularies).schema
+    assert stacked.matrices["train"].toarray().tolist() == [[2, 0, 0, 0], [0, 0, 0, 0.5]]
+    assert stacked.matrices["test"].toarray().tolist() == [[0, 3, 0, 0]]

@@ -5,7 +5,7 @@ The original sample's code made this its seventh set.
 
 from __future__ import annotations
 
-from sparksweep.features import FeatureSet, bag, words
+from sparksweep.features import FeatureSet, bag
 from sparksweep.talkingdata.facts import Facts
 
 __all__ = ["category_word"]
@@ -13,4 +13,5 @@ __all__ = ["category_word"]
 
 def category_word(facts: Facts) -> tuple[FeatureSet, ...]:
     """Return the set ``category_word``."""
-    return (bag("category_word", facts.apps, "word", through=words(facts.categories, "category")),)
+    words = facts.categories.assign(word=facts.categories["category"].str.split(" ")).explode("word")
+    return (bag("category_word", facts.apps, "word", through=words),)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,10 +44,11 @@ TEXTS = {
 @pytest.fixture(scope="module")
 def azurite(tmp_path_factory):
     """An Azurite whose one account has the marked key."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AZURITE_ACCOUNTS", f"{ACCOUNT}:{KEY}")
-        with running_azurite(tmp_path_factory.mktemp("azurite") / "azurite.log") as running:
-            yield replace(running, account=ACCOUNT, key=KEY)
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AZURITE_ACCOUNTS", f"{ACCOUNT}:{KEY}")
+            running = stack.enter_context(running_azurite(tmp_path_factory.mktemp("azurite") / "azurite.log"))
+        yield replace(running, account=ACCOUNT, key=KEY)
 
 
 @pytest.fixture
@@ -96,15 +97,14 @@ class Seen(threading.Thread):
 
     def run(self):
         command = psutil.Process(self._pid)
-        while not self._over.wait(0.05):
+        while not self._over.wait(0.2):
             with suppress(psutil.Error):
                 for process in [command, *command.children(recursive=True)]:
                     self._look_at(process)
             for file in self._scratch.rglob("*"):
                 with suppress(OSError):
-                    self.texts[f"scratch {file.suffix}"] = self.texts.get(f"scratch {file.suffix}", b"") + (
-                        file.read_bytes() if file.is_file() else b""
-                    )
+                    if file.is_file() and str(file) not in self.texts:
+                        self.texts[str(file)] = file.read_bytes()
 
     def end(self):
         self._over.set()

@@ -348,8 +348,12 @@ def account_key(host: str) -> str | None:
             if key := _key_of(jvm, conf, name):
                 return key
     except Py4JJavaError as error:
-        reason = redact_text(str(error.java_exception.toString()).splitlines()[0])
-        raise StorageError(f"cannot read the key of {host} in Hadoop's configuration: {reason}") from error
+        # Its text may hold the key.
+        kind = error.java_exception.getClass().getSimpleName()
+        raise StorageError(
+            f"cannot read the key of {host} in Hadoop's configuration: {kind}; mend its key provider, or set "
+            "AZURE_STORAGE_KEY"
+        ) from None
     return None
 
 

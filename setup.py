@@ -23,6 +23,8 @@ setup(
         "sparksweep.conf": ["experiments/*.yaml"],
     },
     install_requires=[
+        "azure-identity>=1.19",
+        "azure-storage-blob>=12.26",
         "filelock>=3.12",
         "jinja2>=3.1",
         "joblib>=1.3",
@@ -51,6 +53,7 @@ setup(
         "cluster": ["xgboost>=3.0"],
         "mlflow": ["mlflow-skinny>=2.14"],
         "dev": [
+            "aiohttp>=3.10",
             "build>=1.2",
             "hypothesis>=6.100",
             "import-linter>=2.1",

@@ -9,6 +9,7 @@
     │   └── ArchiveError         ... already as a zip file, before any of its rows is looked at
     ├── SearchError              no result can be made of the fits
     ├── StorageError             a file cannot be read or written where the user pointed
+    │   └── ExpiredAccess        ... for the leave to do so has run out; a new one may do
     └── SessionError             Spark cannot be started, or is not the kind we need
 
 Each message is one line that says what is wrong, where, the value found and what to do.
@@ -22,6 +23,7 @@ __all__ = [
     "ArchiveError",
     "ConfigError",
     "DataError",
+    "ExpiredAccess",
     "SearchError",
     "SessionError",
     "SparksweepError",
@@ -74,6 +76,10 @@ class SearchError(SparksweepError):
 
 class StorageError(SparksweepError):
     """A file or folder cannot be read or written (permission, space, connection)."""
+
+
+class ExpiredAccess(StorageError):
+    """A SAS has run out, at the start or in the middle of a transfer."""
 
 
 class SessionError(SparksweepError):

@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 BASE_CONF: Mapping[str, str] = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # Spark's own, and Azure's keys and SAS: without them its event log holds all that core-site.xml says.
+    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|account[.]key|[.]sas[.]|sharedaccess|sig=",
     "spark.ui.showConsoleProgress": "false",
     "spark.python.worker.reuse": "true",
     # Lines that a Python worker is given at a time: per batch there is some work that does not depend on its length.
@@ -67,6 +69,14 @@ AT_JVM_START = (
     "spark.driver.memoryOverhead",
     "spark.driver.cores",
     "spark.driver.extraClassPath",
+)
+# Variables of the driver whose values are not for workers, which on one machine would inherit them.
+DRIVER_SECRETS = (
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
 )
 LOCAL_MASTER = re.compile(r"local(?:\[(?P<cores>\*|\d+)(?:,\s*\d+)?\])?$")
 CLUSTER_MASTER = re.compile(r"local-cluster\[\s*\d+\s*,\s*(?P<cores>\d+)")
@@ -106,6 +116,7 @@ def open_session(
     existing = active_session()
     if existing is not None:
         _warn_of_ignored_settings(existing, master, conf or {})
+        _keep_secrets_from_workers(existing)
         return existing
     settings = _settings(master, conf or {})
     if pyspark.SparkContext._gateway is None and "PYSPARK_GATEWAY_PORT" not in os.environ:
@@ -121,6 +132,7 @@ def open_session(
         raise SessionError(
             f"Spark did not start: {type(error).__name__}: {reason}; the lines above are Java's own words"
         ) from error
+    _keep_secrets_from_workers(session)
     return session
 
 
@@ -293,6 +305,11 @@ def _java_home() -> str | None:
     if wheel is not None and wheel.origin and int(pyspark.__version__.split(".")[0]) < 4:
         return str(Path(wheel.origin).parent / "java-runtime")
     return None
+
+
+def _keep_secrets_from_workers(session: SparkSession) -> None:
+    """Have Python workers find secrets of the driver's environment empty."""
+    session.sparkContext.environment.update({name: "" for name in DRIVER_SECRETS if name in os.environ})
 
 
 def _warn_of_late_settings(submitted: pyspark.SparkConf, conf: Mapping[str, str]) -> None:

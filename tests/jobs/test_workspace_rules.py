@@ -174,6 +174,14 @@ def test_other_feature_sets_rebuild_the_matrix_only(command, copied):
     assert "made anew" not in command("features", copied.experiment, "--workspace", copied.workspace, *changed).done()
 
 
+def test_of_a_matrix_that_lacks_a_file_both_parts_are_made_again(command, copied):
+    """Where folders are renamed file by file, a kill leaves such a one."""
+    (copied.workspace / "matrix/four_sets/train/y.npy").unlink()
+    out = command("features", copied.experiment, "--workspace", copied.workspace).done()
+    assert "features: matrix/four_sets is made anew: a part was missing\n" in out
+    assert open_matrix(copied.workspace / "matrix/four_sets/train", verify=True).y is not None
+
+
 def test_another_name_is_a_second_matrix(command, copied):
     before = contents(copied.workspace / "matrix/four_sets")
     named = ("--set", "features.name=weekdays", "--set", "features.sets=[weekday]")

@@ -40,6 +40,26 @@ def test_what_runs_on_a_worker_imports_no_pyspark():
     assert done.stdout.split() == ["False", "True", "True"]
 
 
+def loaded(module, names):
+    """Return which of some modules a fresh Python has after it imported one."""
+    code = "import sys; __import__(sys.argv[1]); print(*(name for name in sys.argv[2:] if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code, module, *names], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+@pytest.mark.slow
+def test_what_reads_blobs_imports_no_pyspark():
+    names = ["pyspark", "azure.core", "azure.storage.blob", "azure.identity"]
+    assert loaded("sparksweep.storage.blobs.streams", names) == ["azure.core"]
+    assert loaded("sparksweep.storage.blobs.folders", names) == ["azure.core", "azure.storage.blob"]
+
+
+@pytest.mark.slow
+def test_local_work_imports_nothing_of_azure():
+    assert loaded("sparksweep.pipeline.tables", ["azure.core", "pyspark"]) == ["pyspark"]
+    assert loaded("sparksweep.ingest.rows", ["azure.core", "pyarrow"]) == ["pyarrow"]
+
+
 def test_the_public_names_are_what_they_should_be():
     searches = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
     assert sorted(sparksweep.__all__) == [*searches, "__version__", "load_run"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -55,6 +56,21 @@ def test_the_users_settings_win_and_a_cluster_gets_no_local_ones():
     assert settings["spark.sql.session.timeZone"] == "Asia/Tokyo"
     assert "spark.driver.bindAddress" not in settings
     assert "spark.driver.memory" not in settings
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fs.azure.account.key.acct.blob.core.windows.net",
+        "fs.azure.sas.container.acct.blob.core.windows.net",
+        "fs.azure.account.oauth2.client.secret",
+        "fs.s3a.access.key",
+        "spark.ssl.keyStorePassword",
+    ],
+)
+def test_spark_hides_keys_in_its_event_log(name):
+    assert re.search(session.BASE_CONF["spark.redaction.regex"], name)
+    assert not re.search(session.BASE_CONF["spark.redaction.regex"], "fs.azure.io.retry.max.retries")
 
 
 class Known(dict):

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from sparksweep.cli.console import say
 
-__all__ = ["LOG_INTERVAL", "fit_progress"]
+__all__ = ["LOG_INTERVAL", "LogLines", "fit_progress"]
 
 LOG_INTERVAL = 30.0  # seconds between two lines where there is no terminal
 
@@ -30,7 +30,7 @@ def fit_progress(console: Console | None = None) -> Iterator[OnProgress]:
     """
     console = console or Console()
     if not console.is_terminal:
-        yield _LogLines()
+        yield LogLines()
         return
     columns = (TextColumn("fits"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
     with Progress(*columns, console=console, refresh_per_second=4) as bar:
@@ -42,15 +42,25 @@ def fit_progress(console: Console | None = None) -> Iterator[OnProgress]:
         yield update
 
 
-class _LogLines:
-    """A line each `LOG_INTERVAL` seconds, and one when all fits are done."""
+class LogLines:
+    """A line each `LOG_INTERVAL` seconds, and one when all is done.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    Parameters
+    ----------
+    before : str
+        What each line begins with.
+    clock : callable
+        Seconds, as `time.monotonic`.
+    """
+
+    def __init__(self, before: str = "", clock: Callable[[], float] = time.monotonic) -> None:
+        self._before = before
         self._clock = clock
-        self._last: float | None = None  # since fits began: tables and matrices may have taken minutes before
+        self._last: float | None = None  # since it began: of fits, tables and matrices may have taken minutes before
         self._ended_at = -1
 
     def __call__(self, now: Any) -> None:
+        """Write a line if it is time."""
         self._last = self._clock() if self._last is None else self._last
         time_for_one = self._clock() - self._last >= LOG_INTERVAL
         ended = now.done == now.total and self._ended_at != now.total
@@ -58,4 +68,4 @@ class _LogLines:
             self._last = self._clock()
             if ended:
                 self._ended_at = now.total
-            say(str(now))
+            say(f"{self._before}{now}")

@@ -11,7 +11,7 @@ from types import FrameType
 import typer
 
 import sparksweep
-from sparksweep.cli import features, generate, ingest, ledger, predict, report, runs, sweep
+from sparksweep.cli import features, generate, ingest, ledger, predict, report, runs, sweep, upload
 from sparksweep.cli.console import say_error
 from sparksweep.errors import ConfigError, SparksweepError
 
@@ -30,12 +30,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("generate", short_help="Write generated data shaped like TalkingData's.")(generate.generate)
+app.command("upload", short_help="Put the zips into a blob container.")(upload.upload)
 app.command("ingest", short_help="Read raw zips into typed Parquet tables.")(ingest.ingest)
 app.command("features", short_help="Build the train and the test matrix.")(features.features)
 app.command("sweep", short_help="Score every candidate, refit the best.")(sweep.sweep)
 app.command("predict", short_help="Predict the test rows with a refitted model.")(predict.predict)
 app.command("report", short_help="Write a run's page again from its results.")(report.report)
-app.add_typer(runs.app, name="runs", short_help="List and show what was run.")
+app.add_typer(runs.app, name="runs", short_help="List and show what was run, copy its files.")
 app.add_typer(ledger.app, name="ledger", short_help="List, show and prune the fits that are kept.")
 
 

@@ -39,7 +39,8 @@ class DataSettings(_Section):
     Attributes
     ----------
     source : str
-        A folder with the scenario's zips, or the file of another format; relative to the current folder.
+        A folder with the scenario's zips, or the file of another format; relative to the current folder. The zips may
+        also be in a folder of a blob container: ``wasb[s]://``, ``abfs[s]://``, ``https://``.
     format : {"talkingdata", "logs", "npz", "svmlight", "parquet"}
         ``talkingdata`` and ``logs`` are event logs that become a matrix by feature sets, the scenario's and those of
         `schema_file`; the others are a matrix already.

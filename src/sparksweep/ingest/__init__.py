@@ -9,7 +9,7 @@ from sparksweep.lazy_names import lazy_names
 if TYPE_CHECKING:
     from sparksweep.ingest.report import IngestReport, TableReport, read_report
     from sparksweep.ingest.schema import LINE, Column, Reference, TableSchema
-    from sparksweep.ingest.source import local_source
+    from sparksweep.ingest.source import Source, local_source, open_source
     from sparksweep.ingest.tables import (
         changed_tables,
         ingest_tables,
@@ -24,12 +24,14 @@ __all__ = [
     "Column",
     "IngestReport",
     "Reference",
+    "Source",
     "TableReport",
     "TableSchema",
     "changed_tables",
     "ingest_tables",
     "known_values",
     "local_source",
+    "open_source",
     "read_kept",
     "read_report",
     "read_tables",
@@ -43,12 +45,14 @@ __getattr__ = lazy_names(
         "IngestReport": ".report",
         "LINE": ".schema",
         "Reference": ".schema",
+        "Source": ".source",
         "TableReport": ".report",
         "TableSchema": ".schema",
         "changed_tables": ".tables",
         "ingest_tables": ".tables",
         "known_values": ".tables",
         "local_source": ".source",
+        "open_source": ".source",
         "read_kept": ".tables",
         "read_report": ".report",
         "read_tables": ".tables",

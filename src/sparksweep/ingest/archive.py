@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from sparksweep.errors import ArchiveError
 from sparksweep.ingest.schema import TableSchema
-from sparksweep.ingest.source import open_source
+from sparksweep.ingest.source import SourceFile
 
 __all__ = ["MAX_BYTES", "MAX_RATIO", "MemberStream", "describe_member", "open_member"]
 
@@ -33,7 +33,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
 
 
-def describe_member(uri: str, schema: TableSchema) -> dict[str, str | int]:
+def describe_member(uri: SourceFile, schema: TableSchema) -> dict[str, str | int]:
     """Return member name, size in bytes and CRC-32 (8 hex digits) from the zip's directory, without reading its data.
 
     Raises
@@ -47,7 +47,7 @@ def describe_member(uri: str, schema: TableSchema) -> dict[str, str | int]:
 
 
 @contextmanager
-def open_member(uri: str, schema: TableSchema) -> Iterator[MemberStream]:
+def open_member(uri: SourceFile, schema: TableSchema) -> Iterator[MemberStream]:
     """Open the CSV of a table's archive; every read may raise ArchiveError when the zip is damaged.
 
     Raises
@@ -78,7 +78,7 @@ class MemberStream(io.RawIOBase):
         Letters x, small and large, in what was read.
     """
 
-    def __init__(self, stream: IO[bytes], uri: str) -> None:
+    def __init__(self, stream: IO[bytes], uri: SourceFile) -> None:
         super().__init__()
         self._stream = stream
         self._uri = uri
@@ -107,8 +107,8 @@ class MemberStream(io.RawIOBase):
 
 
 @contextmanager
-def _open_zip(uri: str) -> Iterator[zipfile.ZipFile]:
-    with open_source(uri) as raw:
+def _open_zip(uri: SourceFile) -> Iterator[zipfile.ZipFile]:
+    with uri.open() as raw:
         try:
             archive = zipfile.ZipFile(raw)
         except _DAMAGE as error:
@@ -117,7 +117,7 @@ def _open_zip(uri: str) -> Iterator[zipfile.ZipFile]:
             yield archive
 
 
-def _checked_member(archive: zipfile.ZipFile, uri: str, expected: str) -> zipfile.ZipInfo:
+def _checked_member(archive: zipfile.ZipFile, uri: SourceFile, expected: str) -> zipfile.ZipInfo:
     members = archive.infolist()
     for member in members:
         _check_name(member, uri)
@@ -129,7 +129,7 @@ def _checked_member(archive: zipfile.ZipFile, uri: str, expected: str) -> zipfil
     return wanted[0]
 
 
-def _check_name(member: zipfile.ZipInfo, uri: str) -> None:
+def _check_name(member: zipfile.ZipInfo, uri: SourceFile) -> None:
     # orig_filename is what the file says; zipfile has already cut `filename` at a NUL and turned separators.
     name = member.orig_filename.replace("\\", "/")
     if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":" or "\0" in name:
@@ -143,7 +143,7 @@ def _is_clutter(member: zipfile.ZipInfo) -> bool:
     return member.is_dir() or name.startswith("__MACOSX/") or name.split("/")[-1] == ".DS_Store"
 
 
-def _check_form(member: zipfile.ZipInfo, uri: str) -> None:
+def _check_form(member: zipfile.ZipInfo, uri: SourceFile) -> None:
     where = f"{uri}: member {member.filename!r}"
     if member.flag_bits & _ENCRYPTED:
         raise ArchiveError(f"{where} is encrypted; save the zip without a password")
@@ -156,6 +156,6 @@ def _check_form(member: zipfile.ZipInfo, uri: str) -> None:
         raise ArchiveError(f"{where} unpacks to {ratio:,.0f} times its size; at most {MAX_RATIO} is taken for data")
 
 
-def _damaged(uri: str, error: Exception) -> ArchiveError:
+def _damaged(uri: SourceFile, error: Exception) -> ArchiveError:
     reason = str(error) or "ends too early"
     return ArchiveError(f"{uri}: the zip is damaged or not whole ({reason}); copy or download it again")

@@ -18,6 +18,7 @@ from sparksweep.ingest.observing import Observed
 from sparksweep.ingest.relations import Orphans, Related, Use, relate
 from sparksweep.ingest.report import TableReport
 from sparksweep.ingest.schema import Reference, TableSchema
+from sparksweep.ingest.source import SourceFile
 from sparksweep.ingest.tasks import Outcome
 
 __all__ = ["DataCheck", "Finding", "columns_to_count"]
@@ -90,7 +91,7 @@ class DataCheck:
         What was seen while they were read, by table.
     tables_df : mapping of str to DataFrame
         The tables.
-    archives : mapping of str to str
+    archives : mapping of str to SourceFile
         Where each is from, for messages.
     """
 
@@ -99,7 +100,7 @@ class DataCheck:
         schemas: Sequence[TableSchema],
         findings: Mapping[str, Finding],
         tables_df: Mapping[str, DataFrame],
-        archives: Mapping[str, str],
+        archives: Mapping[str, SourceFile],
     ) -> None:
         self._schemas = {schema.name: schema for schema in schemas}
         self._findings = findings

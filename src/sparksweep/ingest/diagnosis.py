@@ -16,6 +16,7 @@ from typing import IO
 from sparksweep.errors import DataError
 from sparksweep.ingest.archive import MemberStream, open_member
 from sparksweep.ingest.schema import Column, ColumnType, TableSchema
+from sparksweep.ingest.source import SourceFile
 
 __all__ = ["TIMESTAMP_LENGTH", "check_rows", "explain_failure", "without_rows"]
 
@@ -25,12 +26,12 @@ _WHOLE_NUMBER = re.compile(r"[ \t]*-?\d+[ \t]*", re.ASCII)
 _SHOWN = 60
 
 
-def explain_failure(uri: str, schema: TableSchema, good_rows: int, reason: str) -> DataError:
+def explain_failure(uri: SourceFile, schema: TableSchema, good_rows: int, reason: str) -> DataError:
     """Return the error that tells a user what is wrong with a table's file.
 
     Parameters
     ----------
-    uri : str
+    uri : SourceFile
         The archive.
     schema : TableSchema
         What it should hold.
@@ -60,7 +61,7 @@ def explain_failure(uri: str, schema: TableSchema, good_rows: int, reason: str) 
     return DataError(f"{uri}: {problem or f'after data line {good_rows}: {reason}'}")
 
 
-def check_rows(uri: str, schema: TableSchema) -> None:
+def check_rows(uri: SourceFile, schema: TableSchema) -> None:
     """Look row by row for what the fast reader takes for good: a quoted text that does not end, a hexadecimal number.
 
     Raises
@@ -85,7 +86,7 @@ def without_rows(schema: TableSchema) -> str:
     return f"{schema.member} has a header and no row; the table cannot be empty"
 
 
-def _check_whole(uri: str, schema: TableSchema) -> None:
+def _check_whole(uri: SourceFile, schema: TableSchema) -> None:
     with open_member(uri, schema) as stream:
         while stream.read(1 << 20):
             pass

@@ -22,6 +22,7 @@ from sparksweep.ingest.diagnosis import (
     without_rows,
 )
 from sparksweep.ingest.schema import ARROW_TYPES, TableSchema
+from sparksweep.ingest.source import SourceFile
 
 __all__ = ["read_rows"]
 
@@ -29,12 +30,12 @@ __all__ = ["read_rows"]
 _BLOCK_BYTES = 4 << 20
 
 
-def read_rows(uri: str, schema: TableSchema) -> Iterator[pa.RecordBatch]:
+def read_rows(uri: SourceFile, schema: TableSchema) -> Iterator[pa.RecordBatch]:
     """Read a table's archive, typed and with ``line``.
 
     Parameters
     ----------
-    uri : str
+    uri : SourceFile
         The archive.
     schema : TableSchema
         What it must hold.
@@ -66,7 +67,7 @@ class _Unfit(Exception):
     """What was parsed well is not what the schema says."""
 
 
-def _parsed(uri: str, schema: TableSchema) -> Iterator[pa.RecordBatch]:
+def _parsed(uri: SourceFile, schema: TableSchema) -> Iterator[pa.RecordBatch]:
     with open_member(uri, schema) as stream, _open_csv(stream, schema) as reader:
         if reader.schema.names != schema.column_names:
             raise _Unfit("the columns are others")

@@ -1,28 +1,163 @@
-"""Where the raw archives lie: listing a source, opening its bytes, and which file is which table.
+"""Where the raw archives lie, and which file is which table.
 
-Everything that depends on the kind of source (a local or shared folder now) is in `list_source` and `open_source`.
+A source is a local or shared folder, or a folder in a blob container; a task is given a file of it, which opens itself.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from sparksweep.errors import ArchiveError, UsageError
 from sparksweep.ingest.schema import TableSchema
-from sparksweep.storage import local_path
+from sparksweep.storage import local_path, redact_text
 from sparksweep.storage.failures import os_failures
 
-__all__ = ["find_archives", "list_source", "local_source", "open_source"]
+if TYPE_CHECKING:
+    from sparksweep.storage.blobs import HadoopKeys
 
+__all__ = ["LocalFile", "LocalSource", "Source", "SourceFile", "find_archives", "local_source", "open_source"]
+
+BLOBS = {"wasb", "wasbs", "abfs", "abfss", "http", "https"}
 # What browsers and file managers add to the name of a second copy.
 _COPY_MARK = re.compile(r"[ _-]*(\(\d+\)|copy( \d+)?)$")
 
 
+class SourceFile(Protocol):
+    """A file of a source; what a task is given. Its text is what messages call it, and shows no secret."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of it."""
+
+    def open(self) -> BinaryIO:
+        """Open it as a seekable stream of bytes; the caller closes it.
+
+        Raises
+        ------
+        StorageError
+            It cannot be opened.
+        """
+
+
+class Source(Protocol):
+    """A folder of files. Its text is its address, and shows no secret."""
+
+    def exists(self) -> bool:
+        """Tell whether it is there."""
+
+    def files(self) -> Mapping[str, SourceFile]:
+        """Return its files by sorted name.
+
+        Raises
+        ------
+        UsageError
+            There is no such folder.
+        StorageError
+            It cannot be read.
+        """
+
+    def renewed(self, file: Any) -> SourceFile:
+        """Return a file of it as a task about to begin is given it: with leave to read that is new, if it needs any."""
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file on a disk that every executor sees.
+
+    Attributes
+    ----------
+    path : str
+        Absolute.
+    """
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+    def __fspath__(self) -> str:
+        return self.path
+
+    @property
+    def size(self) -> int:
+        """Bytes of it, 0 for one that is gone."""
+        path = Path(self.path)
+        return path.stat().st_size if path.exists() else 0
+
+    def open(self) -> BinaryIO:
+        """Open it."""
+        with os_failures("read", self.path):
+            return open(self, "rb")
+
+
+class LocalSource:
+    """A folder on a disk that every executor sees.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A path or a ``file:`` URI.
+
+    Raises
+    ------
+    UsageError
+        It is a URI of another kind.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self._folder = local_source(folder)
+
+    def __str__(self) -> str:
+        return str(self._folder)
+
+    def exists(self) -> bool:
+        """Tell whether it is there."""
+        return self._folder.exists()
+
+    def files(self) -> dict[str, LocalFile]:
+        """Return its files by sorted name."""
+        if not self._folder.is_dir():
+            raise UsageError(f"{self}: no such folder; data.source must name the folder that holds the zip files")
+        with os_failures("read", self._folder):
+            return {entry.name: LocalFile(str(entry)) for entry in sorted(self._folder.iterdir())}
+
+    def renewed(self, file: LocalFile) -> LocalFile:
+        """Return the file as it is."""
+        return file
+
+
+def open_source(source: Source | str | Path, hadoop_key: HadoopKeys | None = None) -> Source:
+    """Return a source; of one in a blob container log in to the account.
+
+    Parameters
+    ----------
+    source : Source, str or Path
+        A path, a ``file:`` URI, or an address of blobs (`sparksweep.storage.blobs.parse_address`); a source is itself.
+    hadoop_key : callable, optional
+        Looks the key of a blob account up in the cluster's Hadoop configuration.
+
+    Raises
+    ------
+    UsageError
+        It is of another kind, or there is no way to log in.
+    """
+    if not isinstance(source, str | Path):
+        return source
+    scheme, sign, _ = str(source).partition("://")
+    if sign and scheme.lower() in BLOBS:
+        # Only here, so that local work does without importing Azure's libraries.
+        from sparksweep.storage.blobs import open_blob_folder
+
+        return open_blob_folder(str(source), hadoop_key)
+    return LocalSource(source)
+
+
 def local_source(source: str | Path) -> Path:
-    """Return the absolute path of a source, given as a path or a ``file:`` URI.
+    """Return the absolute path of a source that is local, given as a path or a ``file:`` URI.
 
     Raises
     ------
@@ -31,53 +166,25 @@ def local_source(source: str | Path) -> Path:
     """
     path = local_path(str(source))
     if path is None:
-        raise UsageError(f"{source}: only a local or shared folder can be a source, as a path or a file:/// URI")
+        where = redact_text(str(source))
+        if where.partition("://")[0].lower() in BLOBS:
+            raise UsageError(f"{where}: only archives of tables are read from blobs; copy the file here")
+        raise UsageError(
+            f"{where}: cannot be read from there; give a folder that every executor sees, or one in a blob container "
+            "(wasbs://, abfss://, https://)"
+        )
     return Path(path).absolute()
 
 
-def list_source(source: str) -> list[str]:
-    """Return the names of the files in a source folder, sorted.
-
-    Raises
-    ------
-    UsageError
-        There is no such folder.
-    StorageError
-        It cannot be read.
-    """
-    folder = local_source(source)
-    if not folder.is_dir():
-        raise UsageError(f"{source}: no such folder; data.source must name the folder that holds the zip files")
-    with os_failures("read", source):
-        return sorted(entry.name for entry in folder.iterdir())
-
-
-def open_source(uri: str) -> BinaryIO:
-    """Open one file of a source as a seekable stream of bytes; the caller closes it.
-
-    Raises
-    ------
-    StorageError
-        It cannot be opened.
-    """
-    with os_failures("read", uri):
-        return local_source(uri).open("rb")
-
-
-def find_archives(source: str | Path, schemas: Sequence[TableSchema]) -> dict[str, str]:
-    """Return the archive of each table.
+def find_archives(source: Source, schemas: Sequence[TableSchema]) -> dict[str, SourceFile]:
+    """Return the archive of each table, in the order of `schemas`.
 
     Parameters
     ----------
-    source : str or Path
-        Folder of the archives; on a cluster one that every node sees.
+    source : Source
+        Folder of the archives.
     schemas : sequence of TableSchema
         The tables that are wanted.
-
-    Returns
-    -------
-    dict of str to str
-        Table name to the archive's absolute path, in the order of `schemas`.
 
     Raises
     ------
@@ -88,15 +195,15 @@ def find_archives(source: str | Path, schemas: Sequence[TableSchema]) -> dict[st
     StorageError
         It cannot be read.
     """
-    folder = str(local_source(source))
-    claims = _claims(list_source(folder), schemas)
-    for name, files in claims.items():
-        if len(files) > 1:
-            raise ArchiveError(f"{folder}: {_quoted(files)} are all table {name}; keep one, named {name}.csv.zip")
+    files = source.files()
+    claims = _claims(files, schemas)
+    for name, claiming in claims.items():
+        if len(claiming) > 1:
+            raise ArchiveError(f"{source}: {_quoted(claiming)} are all table {name}; keep one, named {name}.csv.zip")
     missing = [schema.archive for schema in schemas if schema.archive not in claims[schema.name]]
     if missing:
-        raise ArchiveError(f"{folder}: {', '.join(missing)} missing{_hint(missing, claims)}")
-    return {schema.name: f"{folder}/{schema.archive}" for schema in schemas}
+        raise ArchiveError(f"{source}: {', '.join(missing)} missing{_hint(missing, claims)}")
+    return {schema.name: files[schema.archive] for schema in schemas}
 
 
 def _claims(names: Iterable[str], schemas: Sequence[TableSchema]) -> dict[str, list[str]]:

@@ -23,16 +23,18 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from sparksweep.errors import DataError
+from sparksweep.errors import DataError, ExpiredAccess
 from sparksweep.ingest.archive import describe_member
 from sparksweep.ingest.bundles import flat_rows
 from sparksweep.ingest.checking import DataCheck, Finding, columns_to_count
+from sparksweep.ingest.progress import ReadProgress
 from sparksweep.ingest.report import IngestReport, report_path
 from sparksweep.ingest.schema import LINE, TableSchema
-from sparksweep.ingest.source import find_archives, local_source
+from sparksweep.ingest.source import Source, SourceFile, find_archives, open_source
 from sparksweep.ingest.tasks import CollectedOutcomes, Outcome, Outcomes, outcome_of, read_archive
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.storage import Store
+from sparksweep.storage.hadoop import account_key
 
 __all__ = ["changed_tables", "ingest_tables", "known_values", "read_kept", "read_tables", "source_fingerprint"]
 
@@ -41,16 +43,17 @@ log = logging.getLogger(__name__)
 TASK_END_SECONDS = 10.0  # how long a cancelled task may take to end; Spark kills its worker after 2
 TASK_END_INTERVAL = 0.05
 CANCEL_INTERVAL = 0.5
+RENEWALS = 2  # how often a table is begun anew because a task's leave to read its file ran out
 VALUE_COUNTS = "value_counts.parquet"
 REPEATED_KEYS = ".repeated_keys.csv"
 
 
-def source_fingerprint(source: str | Path, schemas: Sequence[TableSchema]) -> dict[str, dict[str, str | int]]:
+def source_fingerprint(source: Source | str | Path, schemas: Sequence[TableSchema]) -> dict[str, dict[str, str | int]]:
     """Return what tells one set of archives from another, from their directories alone.
 
     Parameters
     ----------
-    source : str or Path
+    source : Source, str or Path
         Folder of the archives.
     schemas : sequence of TableSchema
         The tables that are wanted.
@@ -70,7 +73,7 @@ def source_fingerprint(source: str | Path, schemas: Sequence[TableSchema]) -> di
     StorageError
         It cannot be read.
     """
-    archives = find_archives(source, schemas)
+    archives = find_archives(open_source(source), schemas)
     return {
         schema.name: {**describe_member(archives[schema.name], schema), "schema": schema.digest} for schema in schemas
     }
@@ -78,7 +81,7 @@ def source_fingerprint(source: str | Path, schemas: Sequence[TableSchema]) -> di
 
 def ingest_tables(
     spark: SparkSession,
-    source: str | Path,
+    source: Source | str | Path,
     schemas: Sequence[TableSchema],
     store: Store,
     folder: str = "tables",
@@ -91,8 +94,8 @@ def ingest_tables(
     Parameters
     ----------
     spark : SparkSession
-        Its executors must see `source`.
-    source : str or Path
+        Its executors must be able to reach `source`.
+    source : Source, str or Path
         Folder with one ``NAME.csv.zip`` a table.
     schemas : sequence of TableSchema
         The tables.
@@ -120,6 +123,7 @@ def ingest_tables(
     StorageError
         The store cannot be written.
     """
+    source = open_source(source, lambda address: account_key(address.host))
     archives = find_archives(source, schemas)
     fingerprint = source_fingerprint(source, schemas)
     changed = [each for each in schemas if known is None or each.name in changed_tables(known, fingerprint)]
@@ -127,7 +131,7 @@ def ingest_tables(
         return known
     with _staging(store, folder) as staging:
         counted = columns_to_count(schemas)
-        outcomes = _write_all(spark, archives, changed, counted, store, staging, on_progress or log.info)
+        outcomes = _write_all(spark, source, archives, changed, counted, store, staging, on_progress or log.info)
         findings = {name: Finding.of_outcome(outcome) for name, outcome in outcomes.items()}
         kept = [each for each in schemas if each not in changed]
         findings |= _kept_findings(known, kept, store, folder)
@@ -136,7 +140,7 @@ def ingest_tables(
         reports, warnings = check.reports(), check.warnings()
         if strict and warnings:
             raise DataError("\n".join(warnings))
-        report = IngestReport(str(local_source(source)), fingerprint, reports, warnings)
+        report = IngestReport(str(source), fingerprint, reports, warnings)
         _write_findings(check, store, staging)
         _publish(report, store, staging, folder)
     return report
@@ -219,7 +223,8 @@ def _staging(store: Store, folder: str) -> Iterator[str]:
 
 def _write_all(
     spark: SparkSession,
-    archives: Mapping[str, str],
+    source: Source,
+    archives: Mapping[str, SourceFile],
     schemas: Sequence[TableSchema],
     counted: Mapping[str, Sequence[str]],
     store: Store,
@@ -227,17 +232,22 @@ def _write_all(
     say: Callable[[str], None],
 ) -> dict[str, Outcome]:
     """Write every table at once, each from a thread of its own; the first problem ends them all."""
-    collected = spark.sparkContext.accumulator([], CollectedOutcomes())
+    progress = ReadProgress({schema.name: archives[schema.name].size for schema in schemas}, say)
     group = f"sparksweep-ingest-{uuid.uuid4().hex}"
 
     def write(schema: TableSchema) -> Outcome:
         spark.sparkContext.setJobGroup(group, f"ingest {schema.name}", interruptOnCancel=True)
-        table_df = _archive_df(spark, archives[schema.name], schema, counted[schema.name], collected)
-        write_parquet(table_df, store, _table_path(staging, schema))
-        outcome = outcome_of(schema.name, collected.value)
+        for _ in range(1 + RENEWALS):
+            collected = spark.sparkContext.accumulator([], CollectedOutcomes())
+            file = source.renewed(archives[schema.name])
+            table_df = _archive_df(spark, file, schema, counted[schema.name], collected)
+            write_parquet(table_df, store, _table_path(staging, schema))
+            outcome = outcome_of(schema.name, collected.value)
+            if not isinstance(outcome.problem, ExpiredAccess):
+                break
         if outcome.problem is not None:
             raise outcome.problem
-        say(f"{schema.name}: {outcome.rows_read:,} rows read")
+        progress.tell(schema.name, outcome.rows_read)
         return outcome
 
     with ThreadPoolExecutor(max_workers=len(schemas), thread_name_prefix="ingest") as pool:
@@ -284,7 +294,7 @@ def _wait_for_tasks(spark: SparkSession, group: str) -> None:
 
 
 def _archive_df(
-    spark: SparkSession, uri: str, schema: TableSchema, counted: Sequence[str], collected: Outcomes
+    spark: SparkSession, uri: SourceFile, schema: TableSchema, counted: Sequence[str], collected: Outcomes
 ) -> DataFrame:
     seed_df = spark.range(0, 1, 1, numPartitions=1)
     table_df = seed_df.mapInArrow(partial(read_archive, uri, schema, counted, collected), schema.kept_schema())

@@ -18,6 +18,7 @@ from sparksweep.ingest.key_runs import KeyRun
 from sparksweep.ingest.observing import Observed
 from sparksweep.ingest.rows import read_rows
 from sparksweep.ingest.schema import TableSchema
+from sparksweep.ingest.source import SourceFile
 from sparksweep.python_tasks import python_task
 
 __all__ = ["CollectedOutcomes", "Outcome", "Outcomes", "outcome_of", "read_archive"]
@@ -81,7 +82,7 @@ def outcome_of(table: str, outcomes: Iterable[Outcome]) -> Outcome:
 
 @python_task
 def read_archive(
-    uri: str, schema: TableSchema, counted: Sequence[str], collected: Outcomes, seeds: Batches
+    uri: SourceFile, schema: TableSchema, counted: Sequence[str], collected: Outcomes, seeds: Batches
 ) -> Iterator[pa.RecordBatch]:
     """Read an archive: lines of ``schema.kept_schema()``; count the values of some columns."""
     for _ in seeds:

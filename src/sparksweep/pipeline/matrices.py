@@ -10,6 +10,8 @@ from typing import Any
 from sparksweep.errors import StorageError, UsageError
 from sparksweep.ingest import local_source
 from sparksweep.matrix import Matrix, import_npz, import_parquet, import_svmlight, open_matrix
+from sparksweep.matrix.manifest import MANIFEST
+from sparksweep.matrix.writing import COLUMNS
 from sparksweep.pipeline.job import Job
 from sparksweep.pipeline.scenarios import Scenario
 from sparksweep.pipeline.tables import ensure_tables
@@ -125,12 +127,17 @@ def _import(job: Job, file: Path, folder: Path, sources: dict[str, Any]) -> Any:
 
 
 def _sources(job: Job, part: str) -> dict[str, Any] | None:
-    """Return what a matrix in the workspace says it was made of, None without one that can be read."""
-    path = f"{job.matrix_folder}/{part}/manifest.json"
+    """Return what a matrix in the workspace says it was made of, None without one that is whole and can be read."""
+    folder = f"{job.matrix_folder}/{part}"
     try:
-        if not job.store.exists(path):
+        names = job.store.list(folder)
+        if MANIFEST not in names:
             return None
-        sources = json.loads(job.store.read_bytes(path)).get("sources")
-    except (ValueError, AttributeError, StorageError):
+        manifest = json.loads(job.store.read_bytes(f"{folder}/{MANIFEST}"))
+        # Where a folder is renamed file by file, a kill leaves a part of it.
+        if not {COLUMNS, *(f"{name}.npy" for name in manifest["arrays"])} <= set(names):
+            return None
+        sources = manifest.get("sources")
+    except (ValueError, TypeError, KeyError, AttributeError, StorageError):
         return None
     return sources if isinstance(sources, dict) else None

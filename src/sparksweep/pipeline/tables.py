@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from sparksweep.errors import DataError, UsageError
 from sparksweep.ingest import (
     IngestReport,
+    Source,
     TableSchema,
     changed_tables,
     ingest_tables,
-    local_source,
+    open_source,
     read_report,
     source_fingerprint,
 )
 from sparksweep.pipeline.job import Job
+
+if TYPE_CHECKING:
+    from sparksweep.storage.blobs import BlobAddress
 
 __all__ = ["ensure_tables"]
 
@@ -46,7 +50,7 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
     if job.scenario is None:
         raise UsageError(f"data.format {job.experiment.data.format} is a matrix already: there are no tables to ingest")
     report = None if job.rebuild else read_report(job.store)
-    source = local_source(job.experiment.data.source)
+    source = open_source(job.experiment.data.source, partial(_hadoop_key, job))
     if report is not None:
         changed = _changed(job, report, source, job.scenario.schemas)
         if not changed:
@@ -61,9 +65,20 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
         job.say(f"ingest: {source} -> {job.store.uri('tables')}")
     job.scenario.check(job.spark())
     return ingest_tables(job.spark(), source, job.scenario.schemas, job.store, strict=strict, known=report)
+    return ingest_tables(
+        job.spark(), source, job.scenario.schemas, job.store, on_progress=job.say, strict=strict, known=report
+    )
 
 
-def _changed(job: Job, report: IngestReport, source: Path, schemas: Sequence[TableSchema]) -> list[str]:
+def _hadoop_key(job: Job, address: BlobAddress) -> str | None:
+    """Return the key of a blob account from Hadoop's configuration, which only a session's JVM reads."""
+    job.spark()
+    from sparksweep.storage.hadoop import account_key
+
+    return account_key(address.host)
+
+
+def _changed(job: Job, report: IngestReport, source: Source, schemas: Sequence[TableSchema]) -> list[str]:
     """Return the tables whose archives have changed; refuse to pass off another source's tables as this one's."""
     same_place = str(source) == report.source
     if not source.exists() and same_place:

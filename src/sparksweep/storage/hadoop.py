@@ -21,15 +21,17 @@ from sparksweep.errors import SessionError, StorageError
 from sparksweep.session import active_session
 from sparksweep.storage.failures import FULL, MISSING, NO_FOLDER, NOT_ALLOWED, os_failures
 from sparksweep.storage.redaction import redact_text
-from sparksweep.storage.store import Log, Store, checked_path, hidden_name, parent_of
+from sparksweep.storage.store import FileFacts, Log, Store, checked_path, hidden_name, parent_of
 
-__all__ = ["HadoopStore"]
+__all__ = ["HadoopStore", "account_key"]
 
-# File systems whose hsync is durable; that of an object store may keep nothing, or only in some of its modes.
-SYNCED = {"hdfs", "file", "viewfs"}
+# File systems that are no object stores: hsync is durable there, and a rename is one step, also one that replaces a
+# file. An object store's hsync may keep nothing, and its rename deletes what is there first; that of wasb then copies
+# a folder blob by blob.
+TREES = {"hdfs", "file", "viewfs"}
 # Those that give a new name to one caller only, however many ask at the same moment.
 EXCLUSIVE = {"hdfs"}
-SETTLE = 1.0  # seconds after which, elsewhere, the last of several writers has written
+SETTLE = 1.0  # seconds after which, elsewhere, a writer that does not stand still has written
 NO_DRIVER = "check the scheme, or add its jar (wasb and abfs: --packages org.apache.hadoop:hadoop-azure)"
 # By a word in the Java exception's class or message: what to do.
 ADVICE = (
@@ -89,13 +91,12 @@ class HadoopStore(Store):
 
     def read_bytes(self, path: str) -> bytes:
         """Return what a file holds."""
-        self.exists(path)
-        with self._failures("read", path):
-            stream = self._fs.open(self._path(path))
-            try:
-                return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
-            finally:
-                stream.close()
+        try:
+            return self._read(path)
+        except StorageError:
+            if not self._restore(checked_path(path)):
+                raise
+            return self._read(path)
 
     def write_bytes(self, path: str, data: bytes) -> None:
         """Write a file beside its place, have the file system keep it, rename it."""
@@ -133,7 +134,7 @@ class HadoopStore(Store):
     def open_log(self, path: str) -> Log | None:
         """Make a file whose appends are kept by hsync, if the file system says that it can."""
         path = checked_path(path)
-        if self._scheme not in SYNCED:
+        if self._scheme not in TREES:
             return None
         self._make_folder(parent_of(path))
         with self._failures("write", path):
@@ -185,6 +186,14 @@ class HadoopStore(Store):
     def _scheme(self) -> str:
         return str(self._fs.getUri().getScheme()).lower()
 
+    def _read(self, path: str) -> bytes:
+        with self._failures("read", path):
+            stream = self._fs.open(self._path(path))
+            try:
+                return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream))
+            finally:
+                stream.close()
+
     def _write(self, stream: Any, data: bytes) -> None:
         """Write all of a new file and have the file system keep it."""
         try:
@@ -203,8 +212,15 @@ class HadoopStore(Store):
         with self._failures("look for", path):
             return bool(self._fs.exists(self._path(path)))
 
+    def _appears(self, path: str) -> bool:
+        """Give who is replacing `path` on an object store the moment between its two renames."""
+        if self._scheme in TREES:
+            return False
+        time.sleep(SETTLE)
+        return self._present(path)
+
     def _move(self, source: str, target: str) -> bool:
-        """Rename by FileContext, whose rename replaces a file at once; `FileSystem.rename` would not."""
+        """Rename by FileContext, whose rename replaces a file at once where it can; `FileSystem.rename` would not."""
         try:
             return self._renamed(self._path(source), self._path(target))
         except Py4JJavaError as error:
@@ -222,7 +238,9 @@ class HadoopStore(Store):
         return True
 
     def _file_context(self) -> Any:
-        """Return the FileContext, None for a file system that has only a FileSystem."""
+        """Return the FileContext, None where it would not replace a file at once, or there is only a FileSystem."""
+        if self._scheme not in TREES:
+            return None
         try:
             return self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(self._fs.getUri(), self._conf)
         except Py4JJavaError:
@@ -233,7 +251,8 @@ class HadoopStore(Store):
             self._fs.delete(self._path(path), True)
 
     def _make_folder(self, path: str) -> None:
-        self._restore(path)
+        if not self._present(path):
+            self._restore(path)
         with self._failures("make the folder", path):
             self._fs.mkdirs(self._path(path))
 
@@ -241,10 +260,27 @@ class HadoopStore(Store):
         return [name for name in self._names(path) if name.startswith(".")]
 
     def _names(self, path: str) -> builtins.list[str]:
+        return sorted(status.getPath().getName() for status in self._statuses(path))
+
+    def _entries(self, path: str) -> dict[str, FileFacts | None]:
+        return {
+            status.getPath().getName(): None
+            if status.isDirectory()
+            else FileFacts(int(status.getLen()), status.getModificationTime() / 1000)
+            for status in self._statuses(path)
+        }
+
+    def _statuses(self, path: str) -> builtins.list[Any]:
         with self._failures("list", path):
-            if not self._fs.exists(self._path(path)) or not self._fs.getFileStatus(self._path(path)).isDirectory():
+            try:
+                found = self._fs.listStatus(self._path(path))
+            except Py4JJavaError:
+                if self._fs.exists(self._path(path)):
+                    raise
                 return []
-            return sorted(status.getPath().getName() for status in self._fs.listStatus(self._path(path)))
+            # Of a file it lists the file itself; a folder's own marker is nothing in it.
+            place = self._fs.makeQualified(self._path(path))
+            return [status for status in found if not status.getPath().equals(place)]
 
     @contextmanager
     def _failures(self, action: str, path: str) -> Iterator[None]:
@@ -284,3 +320,48 @@ class _HadoopLog(Log):
             stream, self._stream = self._stream, None
             with self._store._failures("close", self._path):
                 stream.close()
+
+
+def account_key(host: str) -> str | None:
+    """Return the key of a blob account as Hadoop's configuration has it, None where it has none.
+
+    It may be encrypted there, by a key provider that only Hadoop's own classes know how to ask.
+
+    Parameters
+    ----------
+    host : str
+        ``ACCOUNT.blob.core.windows.net`` or ``ACCOUNT.dfs.core.windows.net``.
+
+    Raises
+    ------
+    SessionError
+        No Spark session is running.
+    StorageError
+        There is one that cannot be read.
+    """
+    session = active_session()
+    if session is None or session._jvm is None:
+        raise SessionError(f"the key of {host} is looked up through Spark, and no session is running: start one first")
+    jvm, conf = session._jvm, session._jsc.hadoopConfiguration()
+    try:
+        for name in dict.fromkeys((host, host.replace(".dfs.", ".blob.", 1))):
+            if key := _key_of(jvm, conf, name):
+                return key
+    except Py4JJavaError as error:
+        # Its text may hold the key.
+        kind = error.java_exception.getClass().getSimpleName()
+        raise StorageError(
+            f"cannot read the key of {host} in Hadoop's configuration: {kind}; mend its key provider, or set "
+            "AZURE_STORAGE_KEY"
+        ) from None
+    return None
+
+
+def _key_of(jvm: Any, conf: Any, host: str) -> str | None:
+    if conf.get(f"fs.azure.account.keyprovider.{host}"):
+        azure = jvm.org.apache.hadoop.fs
+        if ".dfs." in host:
+            return str(azure.azurebfs.AbfsConfiguration(conf, host).getStorageAccountKey())
+        return str(azure.azure.AzureNativeFileSystemStore.getAccountKeyFromConfiguration(host, conf))
+    password = conf.getPassword(f"fs.azure.account.key.{host}")  # also where a credential provider keeps it
+    return None if password is None else "".join(password)

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from sparksweep.errors import StorageError
 from sparksweep.storage.failures import os_failures
-from sparksweep.storage.store import Log, Store, checked_path, hidden_name, parent_of
+from sparksweep.storage.store import FileFacts, Log, Store, checked_path, hidden_name, parent_of
 
 __all__ = ["LocalStore"]
 
@@ -163,6 +163,11 @@ class LocalStore(Store):
         with suppress(OSError):  # the folder above may be one that we may enter, not read
             _flush(self._folder.parent)
 
+    def _entries(self, path: str) -> dict[str, FileFacts | None]:
+        with os_failures("read", self.shown(path)):
+            folder = self._at(path)
+            return {entry.name: _facts(entry) for entry in os.scandir(folder)} if folder.is_dir() else {}
+
     def _hidden(self, path: str) -> builtins.list[str]:
         return [name for name in self._names(path) if name.startswith(".")]
 
@@ -228,6 +233,10 @@ def _age(path: Path) -> float:
         return time.time() - path.stat().st_mtime
     except OSError:
         return 0.0
+
+
+def _facts(entry: os.DirEntry[str]) -> FileFacts | None:
+    return None if entry.is_dir() else FileFacts(entry.stat().st_size, entry.stat().st_mtime)
 
 
 def _bring(local: Path, place: Path) -> None:

@@ -18,11 +18,11 @@ SECRET_NAME = re.compile(
 # Secrets within a longer text: NAME=VALUE and NAME: VALUE, a SAS's signature, user:password@ in a URI.
 SECRET_IN_TEXT = (
     re.compile(
-        r"((?:password|passwd|passphrase|secret|token|credential|(?:account|access|private|api).?key"
+        r"((?:password|passwd|passphrase|secret|token|credential|(?:account|access|storage|private|api).?key"
         r"|shared.?access.?signature)[\w.-]*[\"']?\s*[=:]\s*[\"']?)[^\s;,&\"']+",
         re.IGNORECASE,
     ),
-    re.compile(r"([?&;]sig=)[^\s&;\"']+", re.IGNORECASE),
+    re.compile(r"((?:^|[?&;\s\"'])sig=)[^\s&;\"']+", re.IGNORECASE),
     re.compile(r"(://[^/\s:@]+:)[^/\s@]+(?=@)"),
 )
 

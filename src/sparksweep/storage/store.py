@@ -1,8 +1,8 @@
 """What every store can do, and how a folder is replaced so that a crash never loses both the old and the new one.
 
-A file is replaced by one rename. A folder that is in the way cannot be: it is moved aside under a hidden name, the new
-one is moved in, the old one is deleted. After a crash between the two moves the final name is missing and the old
-folder stands beside it; whoever looks the name up next moves it back (`Store._restore`).
+A file is replaced by one rename. A folder that is in the way cannot be, nor on an object store a file: it is moved
+aside under a hidden name, the new one is moved in, the old one is deleted. After a crash between the two moves the
+final name is missing and the old one stands beside it; whoever looks the name up next moves it back (`Store._restore`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,31 @@ import re
 import uuid
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from sparksweep.errors import StorageError
 
-__all__ = ["Log", "Store", "hidden_name", "parent_of"]
+__all__ = ["FileFacts", "Log", "Store", "hidden_name", "parent_of"]
 
 GLOB = re.compile(r"[][{}*?\\]")  # what Hadoop takes for part of a pattern
 MOVE_ATTEMPTS = 10  # another process may publish under the same name at the same time
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """A file as its folder lists it.
+
+    Attributes
+    ----------
+    size : int
+        Bytes.
+    modified : float
+        When it was written last, in seconds since 1970.
+    """
+
+    size: int
+    modified: float
 
 
 class Log(ABC):
@@ -105,6 +122,21 @@ class Store(ABC):
         path = checked_path(path)
         return self._present(path) or self._restore(path)
 
+    def files(self, path: str) -> dict[str, FileFacts]:
+        """Return the files in the folder `path` and in the folders below it, by their sorted paths from there.
+
+        Hidden ones are left out; there are none where there is no folder.
+        """
+        found: dict[str, FileFacts] = {}
+        for name, facts in self._entries(checked_path(path)).items() if self.exists(path) else ():
+            if name.startswith("."):
+                continue
+            if facts is not None:
+                found[name] = facts
+            else:
+                found.update((f"{name}/{below}", each) for below, each in self.files(joined(path, name)).items())
+        return dict(sorted(found.items()))
+
     def rename(self, source: str, target: str) -> None:
         """Move a file or folder within the store, replacing what is at `target`."""
         source, target = checked_path(source), checked_path(target)
@@ -132,6 +164,10 @@ class Store(ABC):
     def _present(self, path: str) -> bool:
         """Tell whether `path` is there, without looking for one moved aside."""
 
+    def _appears(self, path: str) -> bool:
+        """Tell whether `path` is there a moment later, where replacing it takes a moment."""
+        return False
+
     @abstractmethod
     def _move(self, source: str, target: str) -> bool:
         """Rename; a file replaces a file. Return False when a folder is in the way, or `source` is gone."""
@@ -143,6 +179,10 @@ class Store(ABC):
     @abstractmethod
     def _make_folder(self, path: str) -> None:
         """Make a folder and those above it; one that is there is fine."""
+
+    @abstractmethod
+    def _entries(self, path: str) -> dict[str, FileFacts | None]:
+        """Return what is in a folder by name, hidden ones too, None for a folder; nothing when there is no folder."""
 
     @abstractmethod
     def _hidden(self, path: str) -> builtins.list[str]:
@@ -171,6 +211,8 @@ class Store(ABC):
             if self._present(str(step)):
                 continue
             asides = self._asides(str(step))
+            if asides and self._appears(str(step)):
+                continue
             if not asides or not self._move(asides[-1], str(step)):
                 return self._present(path)
         return self._present(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparksweep.cli.fit_progress import LOG_INTERVAL, _LogLines
+from sparksweep.cli.fit_progress import LOG_INTERVAL, LogLines
 from sparksweep.search.progress import ProgressSnapshot
 
 
@@ -12,7 +12,7 @@ def snapshot(done):
 
 def test_a_line_each_interval_from_the_first_fits_on_and_one_at_the_end(capsys):
     now = [0.0]
-    lines = _LogLines(lambda: now[0])
+    lines = LogLines(clock=lambda: now[0])
     for seconds, done in (
         (100, 0),
         (110, 3),

@@ -11,6 +11,7 @@ from sparksweep.errors import ArchiveError, StorageError
 from sparksweep.ingest import Column, TableSchema
 from sparksweep.ingest import archive as rules
 from sparksweep.ingest.archive import describe_member, open_member
+from sparksweep.ingest.source import LocalFile
 
 EVENTS = TableSchema("events", (Column("id", "int64"),))
 TEXT = "id\n" + "\n".join(str(n * n) for n in range(1000)) + "\n"
@@ -177,4 +178,4 @@ def test_no_such_file(tmp_path):
     with pytest.raises(
         StorageError, match=r"cannot read .*events\.csv\.zip: No such file or directory; check the path"
     ):
-        read(str(tmp_path / "events.csv.zip"))
+        read(LocalFile(str(tmp_path / "events.csv.zip")))

@@ -9,6 +9,7 @@ import pytest
 
 from sparksweep.errors import DataError
 from sparksweep.ingest import Column, TableSchema, tables
+from sparksweep.ingest.source import LocalFile, LocalSource
 
 
 @pytest.fixture
@@ -104,7 +105,8 @@ def write(monkeypatch):
         spark = type("Session", (), {"sparkContext": context})()
         tables._write_all(
             spark,
-            {"bad": "", "other": ""},
+            LocalSource("raw"),
+            {"bad": LocalFile("bad"), "other": LocalFile("other")},
             schemas,
             {"bad": [], "other": []},
             None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from sparksweep.errors import StorageError
@@ -55,6 +57,20 @@ class StoreContract:
         for name in ("b", "a", "C", ".hidden"):
             store.write_bytes(f"f/{name}", b"")
         assert store.list("f") == ["C", "a", "b"]
+
+    def test_files_are_all_below_a_folder_with_their_sizes_and_times(self, store):
+        before = time.time()
+        store.write_bytes("f/b", b"12")
+        store.write_bytes("f/a/x", b"123")
+        store.write_bytes("f/a.b", b"")
+        store.write_bytes("f/a/.hidden", b"1")
+        store.write_bytes("f/.hidden/x", b"1")
+        files = store.files("f")
+        assert {name: facts.size for name, facts in files.items()} == {"a.b": 0, "a/x": 3, "b": 2}
+        assert list(files) == sorted(files)
+        assert all(before - 2 <= facts.modified <= time.time() + 2 for facts in files.values())
+        assert [*store.files("")] == ["f/a.b", "f/a/x", "f/b"]
+        assert store.files("nothing") == store.files("f/b") == {}
 
     def test_list_of_nothing_is_empty(self, store):
         assert store.list("nowhere") == []

@@ -1,0 +1,48 @@
+"""The scenario's archives into a container, checked before the first byte is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sparksweep.ingest import source_fingerprint
+from sparksweep.storage.blobs import log_in, parse_address, read_secrets
+from sparksweep.storage.blobs.uploading import UploadProgress, upload_files
+from sparksweep.talkingdata import SCHEMAS
+
+__all__ = ["upload_archives"]
+
+
+def upload_archives(
+    folder: Path, uri: str, overwrite: bool, say: Callable[[str], None], on_progress: Callable[[UploadProgress], None]
+) -> None:
+    """Put TalkingData's zips into a folder of a container.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are, on this machine.
+    uri : str
+        The address of the folder.
+    overwrite : bool
+        Replace blobs of their names that hold something else.
+    say : callable
+        Takes a line a file.
+    on_progress : callable
+        Called as blocks arrive.
+
+    Raises
+    ------
+    UsageError
+        The address has no form that is known, there is no login for it, the folder is missing, or blobs are in the way.
+    ArchiveError
+        Zips are missing or damaged.
+    StorageError
+        The container cannot be reached or written, also after several tries.
+    """
+    address = parse_address(uri)
+    login = log_in(address, read_secrets())
+    source_fingerprint(folder, SCHEMAS)  # what is missing or no whole zip is told before anything is sent
+    files = {schema.archive: folder / schema.archive for schema in SCHEMAS}
+    upload_files(address, login, files, overwrite, say, on_progress)
+    say(f"{len(files)} zips in {address}")

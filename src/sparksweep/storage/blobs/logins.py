@@ -1,0 +1,280 @@
+"""How the driver logs in to a storage account, and what it hands to tasks. Long-lived secrets stay in here.
+
+Looked for in this order:
+
+1. a SAS in the address;
+2. ``AZURE_STORAGE_CONNECTION_STRING``, ``AZURE_STORAGE_KEY``, ``AZURE_STORAGE_SAS_TOKEN``, the names of the Azure CLI,
+   in the environment or in the file that ``SPARKSWEEP_SECRETS_FILE`` names (mode 600); where ``AZURE_STORAGE_ACCOUNT``
+   or the connection string names another account they are passed over;
+3. for wasb and abfs the account's key in the cluster's Hadoop configuration;
+4. a service principal: ``AZURE_TENANT_ID``, ``AZURE_CLIENT_ID`` and ``AZURE_CLIENT_SECRET`` or
+   ``AZURE_CLIENT_CERTIFICATE_PATH``, in the same places, of the cloud that ``AZURE_AUTHORITY_HOST`` names;
+5. the Azure CLI's login (``az login``).
+
+Managed identity is refused: HDInsight's nodes give no tokens for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, Protocol
+
+from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
+from azure.storage.blob import BlobServiceClient, ContainerClient, ContainerSasPermissions, generate_container_sas
+
+from sparksweep.errors import UsageError
+from sparksweep.storage.blobs.addresses import BlobAddress
+from sparksweep.storage.blobs.failures import azure_failures
+from sparksweep.storage.blobs.retrying import PatientRetry
+from sparksweep.storage.blobs.sas import Sas
+
+__all__ = ["HadoopKeys", "Login", "log_in"]
+
+CONNECTION_STRING, KEY, SAS_TOKEN = (
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+)
+ACCOUNT = "AZURE_STORAGE_ACCOUNT"
+TENANT, CLIENT, CLIENT_SECRET = "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"
+CERTIFICATE, CERTIFICATE_PASSWORD = "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD"
+AUTHORITY = "AZURE_AUTHORITY_HOST"
+WANTED_KIND = "AZURE_TOKEN_CREDENTIALS"  # azure-identity's own variable
+ACCESS_LASTS = timedelta(hours=1)
+CLOCKS_DIFFER = timedelta(minutes=15)
+CONNECT_SECONDS, READ_SECONDS = 10, 20
+
+
+class HadoopKeys(Protocol):
+    """What only a driver's JVM knows."""
+
+    def __call__(self, address: BlobAddress) -> str | None:
+        """Return the account's key as the cluster's Hadoop configuration has it, None where it has none."""
+
+
+class Login(ABC):
+    """A way into one storage account.
+
+    Parameters
+    ----------
+    address : BlobAddress
+        Of a folder there.
+    how : str
+        What it is, for messages; no secret.
+    endpoint : str, optional
+        Where the account is served, if not where the address says.
+    """
+
+    def __init__(self, address: BlobAddress, how: str, endpoint: str = "") -> None:
+        self.account = address.account
+        self.endpoint = (endpoint or address.endpoint).rstrip("/")
+        self.how = how
+        self.sas: Sas | None = None
+
+    def container(self, name: str) -> ContainerClient:
+        """Return a client of a container, for as long as the login lasts; the caller closes it."""
+        return ContainerClient(self.endpoint, name, credential=self._credential(), **_client_settings())
+
+    def read_access(self, container: str) -> Sas:
+        """Return leave to list and read one container, for at most an hour; the user's own SAS as it is.
+
+        Raises
+        ------
+        StorageError
+            The service does not give it.
+        """
+        now = datetime.now(timezone.utc)
+        begin, end = now - CLOCKS_DIFFER, now + ACCESS_LASTS
+        return Sas(
+            generate_container_sas(
+                self.account,
+                container,
+                permission=ContainerSasPermissions(read=True, list=True),
+                start=begin,
+                expiry=end,
+                protocol="https" if self.endpoint.startswith("https:") else None,
+                **self._signing(begin, end),
+            )
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.account!r}, {self.how!r})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a login stays in the driver; hand out read_access()")
+
+    @abstractmethod
+    def _credential(self) -> Any:
+        """Return it as the storage client takes it."""
+
+    @abstractmethod
+    def _signing(self, begin: datetime, end: datetime) -> dict[str, Any]:
+        """Return what a SAS is signed with, as arguments of `generate_container_sas`."""
+
+
+class _KeyLogin(Login):
+    def __init__(self, address: BlobAddress, key: str, how: str, endpoint: str = "") -> None:
+        super().__init__(address, how, endpoint)
+        try:
+            base64.b64decode(key, validate=True)
+        except ValueError:
+            raise UsageError(f"{how}: is no account key, which is base64; copy it whole") from None
+        self._key = key
+
+    def _credential(self) -> AzureNamedKeyCredential:
+        return AzureNamedKeyCredential(self.account, self._key)
+
+    def _signing(self, begin: datetime, end: datetime) -> dict[str, Any]:
+        return {"account_key": self._key}
+
+
+class _SasLogin(Login):
+    def __init__(self, address: BlobAddress, sas: Sas, how: str, endpoint: str = "") -> None:
+        super().__init__(address, how, endpoint)
+        self.sas: Sas = sas
+
+    def _credential(self) -> AzureSasCredential:
+        return AzureSasCredential(self.sas.reveal())
+
+    def read_access(self, container: str) -> Sas:
+        """Return the user's own."""
+        return self.sas
+
+    def _signing(self, begin: datetime, end: datetime) -> dict[str, Any]:
+        raise NotImplementedError("with a SAS no other can be signed")
+
+
+class _TokenLogin(Login):
+    def __init__(self, address: BlobAddress, token: TokenCredential, how: str) -> None:
+        super().__init__(address, how)
+        self._token = token
+
+    def _credential(self) -> TokenCredential:
+        return self._token
+
+    def _signing(self, begin: datetime, end: datetime) -> dict[str, Any]:
+        service = BlobServiceClient(self.endpoint, credential=self._token, **_client_settings())
+        with service, azure_failures("get leave to read for tasks from", self.endpoint, self.how):
+            return {"user_delegation_key": service.get_user_delegation_key(begin, end)}
+
+
+def log_in(address: BlobAddress, secrets: Mapping[str, str], hadoop_key: HadoopKeys | None = None) -> Login:
+    """Return the first way into an account, in the order of this module's docstring.
+
+    Parameters
+    ----------
+    address : BlobAddress
+        Where to.
+    secrets : mapping of str to str
+        Variables for Azure, from `read_secrets`.
+    hadoop_key : callable, optional
+        Looks the key up in Hadoop's configuration; called for wasb and abfs when nothing before it is given.
+
+    Raises
+    ------
+    UsageError
+        There is none; or a managed identity is asked for.
+    """
+    passed_over: list[str] = []
+    for each in (
+        _own_sas(address),
+        _of_variables(address, secrets, passed_over),
+        _of_hadoop(address, hadoop_key),
+        _of_principal(address, secrets),
+        _of_azure_cli(address),
+    ):
+        for login in each:
+            return login
+    told = "".join(f"{line}; " for line in passed_over)
+    raise UsageError(
+        f"{address}: {told}no way to log in to account {address.account}: set AZURE_STORAGE_KEY, _SAS_TOKEN or "
+        "_CONNECTION_STRING, a service principal's variables or SPARKSWEEP_SECRETS_FILE, or run az login"
+    )
+
+
+def _own_sas(address: BlobAddress) -> Iterator[Login]:
+    if address.sas is not None:
+        yield _SasLogin(address, address.sas, "the SAS in the address")
+
+
+def _of_variables(address: BlobAddress, secrets: Mapping[str, str], passed_over: list[str]) -> Iterator[Login]:
+    if CONNECTION_STRING in secrets:
+        parts = _parse_connection(secrets[CONNECTION_STRING])
+        account = parts.get("AccountName") or address.account
+        endpoint = parts.get("BlobEndpoint", "")
+        if account != address.account:
+            passed_over.append(f"{CONNECTION_STRING} is of account {account}")
+        elif "AccountKey" in parts:
+            yield _KeyLogin(address, parts["AccountKey"], CONNECTION_STRING, endpoint)
+        else:
+            yield _SasLogin(address, Sas(parts["SharedAccessSignature"]), CONNECTION_STRING, endpoint)
+    account = secrets.get(ACCOUNT, address.account)
+    if account != address.account:
+        passed_over.append(f"{ACCOUNT} is {account}")
+        return
+    if KEY in secrets:
+        yield _KeyLogin(address, secrets[KEY], KEY)
+    if SAS_TOKEN in secrets:
+        yield _SasLogin(address, Sas(secrets[SAS_TOKEN]), SAS_TOKEN)
+
+
+def _parse_connection(text: str) -> dict[str, str]:
+    parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+    if not {"AccountKey", "SharedAccessSignature"} & set(parts):
+        raise UsageError(f"{CONNECTION_STRING}: holds neither AccountKey nor SharedAccessSignature; copy it whole")
+    return parts
+
+
+def _of_hadoop(address: BlobAddress, hadoop_key: HadoopKeys | None) -> Iterator[Login]:
+    if address.of_hadoop and hadoop_key is not None:
+        key = hadoop_key(address)
+        if key:
+            yield _KeyLogin(address, key, "the key in Hadoop's configuration")
+
+
+def _of_principal(address: BlobAddress, secrets: Mapping[str, str]) -> Iterator[Login]:
+    given = {name for name in (TENANT, CLIENT, CLIENT_SECRET, CERTIFICATE) if name in secrets}
+    managed = secrets.get(WANTED_KIND, "").lower() == "managedidentitycredential"
+    if managed or given == {CLIENT}:
+        asked = f"{WANTED_KIND}={secrets[WANTED_KIND]}" if managed else f"{CLIENT} alone"
+        raise UsageError(
+            f"{asked} asks for a managed identity, for which HDInsight's nodes give no tokens; use a key, a SAS or a "
+            f"service principal ({TENANT}, {CLIENT} and {CLIENT_SECRET})"
+        )
+    if not given & {CLIENT_SECRET, CERTIFICATE}:
+        return
+    missing = [name for name in (TENANT, CLIENT) if name not in given]
+    if missing:
+        raise UsageError(f"a service principal needs {' and '.join(missing)} too; set it in the same place")
+    from azure.identity import CertificateCredential, ClientSecretCredential
+
+    who = (secrets[TENANT], secrets[CLIENT])
+    # A cloud of one's own is not known to the public one, which would be asked about it.
+    where: dict[str, Any] = (
+        {"authority": secrets[AUTHORITY], "disable_instance_discovery": True} if AUTHORITY in secrets else {}
+    )
+    token = (
+        ClientSecretCredential(*who, secrets[CLIENT_SECRET], **where)
+        if CLIENT_SECRET in given
+        else CertificateCredential(*who, secrets[CERTIFICATE], password=secrets.get(CERTIFICATE_PASSWORD), **where)
+    )
+    yield _TokenLogin(address, token, f"the service principal {secrets[CLIENT]}")
+
+
+def _of_azure_cli(address: BlobAddress) -> Iterator[Login]:
+    if shutil.which("az") is not None:
+        from azure.identity import AzureCliCredential
+
+        yield _TokenLogin(address, AzureCliCredential(), "the Azure CLI's login")
+
+
+def _client_settings() -> dict[str, Any]:
+    return {
+        "retry_policy": PatientRetry(),
+        "connection_timeout": CONNECT_SECONDS,
+        "read_timeout": READ_SECONDS,
+    }

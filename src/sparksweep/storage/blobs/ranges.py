@@ -1,0 +1,147 @@
+"""Ranges of one version of a blob, each whole and checked when it is handed out.
+
+A range that breaks off goes on at the byte where it stopped. The service's MD5 of a range is asked for with the range's
+first request and holds for all of it, however many requests it took.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from types import TracebackType
+
+from azure.core import PipelineClient
+from azure.core.exceptions import DecodeError, IncompleteReadError, ServiceResponseError
+from azure.core.pipeline.policies import HeadersPolicy, UserAgentPolicy
+from azure.core.pipeline.transport import RequestsTransport
+from azure.core.rest import HttpRequest, HttpResponse
+
+from sparksweep.errors import StorageError
+from sparksweep.storage.blobs.failures import NETWORK, Answer, azure_failures, refusal
+from sparksweep.storage.blobs.retrying import PatientRetry
+from sparksweep.storage.blobs.sas import Sas
+
+__all__ = ["RANGE_BYTES", "RangeReader"]
+
+RANGE_BYTES = 4 << 20
+"""Longest range; of a longer one the service gives no MD5."""
+API_VERSION = "2021-12-02"
+PIECE_BYTES = 256 << 10
+CONNECT_SECONDS, READ_SECONDS = 10, 20
+# Of requests of one range that bring no byte, and of ranges that do not fit their MD5.
+MOST_FRUITLESS = 5
+MOST_DAMAGED = 3
+FIRST_WAIT = 0.5  # seconds after the first fruitless request; after each further one as much longer
+PARTIAL_CONTENT = 206
+
+# Its warnings tell of connections that broke, which are mended here.
+logging.getLogger("azure.core").setLevel(logging.ERROR)
+
+
+class RangeReader:
+    """Fetches ranges of one version of a blob; any number of threads may.
+
+    Parameters
+    ----------
+    url : str
+        Of the blob, without SAS.
+    etag : str
+        Of the version, in quotes.
+    sas : Sas
+        Leave to read it.
+    shown : str
+        The blob, as messages name it.
+    """
+
+    def __init__(self, url: str, etag: str, sas: Sas, shown: str) -> None:
+        self._url = url
+        self._etag = etag
+        self._sas = sas
+        self._shown = shown
+        self._ended = threading.Event()
+        self._client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
+            url,
+            transport=RequestsTransport(
+                connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, connection_data_block_size=PIECE_BYTES
+            ),
+            policies=[HeadersPolicy({"x-ms-version": API_VERSION}), UserAgentPolicy("sparksweep"), PatientRetry()],
+        )
+
+    def __enter__(self) -> RangeReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connections; a range that another thread is fetching is given up at its next piece."""
+        self._ended.set()
+        self._client.close()
+
+    def fetch(self, start: int, end: int) -> bytearray:
+        """Return the bytes from `start` up to `end`, at most `RANGE_BYTES`.
+
+        Raises
+        ------
+        StorageError
+            The blob was replaced, may not be read, or cannot be had whole; one line that says which.
+        """
+        for _ in range(MOST_DAMAGED):
+            data, md5 = self._fetch_all(start, end)
+            if md5 is None or md5 == hashlib.md5(data, usedforsecurity=False).digest():
+                return data
+        raise StorageError(
+            f"cannot read {self._shown}: bytes {start:,} to {end:,} arrive damaged each time; check the network"
+        )
+
+    def _fetch_all(self, start: int, end: int) -> tuple[bytearray, bytes | None]:
+        """Return the bytes, through as many requests as it takes, and what the service says their MD5 is."""
+        data, md5, fruitless = bytearray(), None, 0
+        while len(data) < end - start:
+            before = len(data)
+            with self._open(start + before, end) as response:
+                md5 = md5 if before else _content_md5(response)
+                with suppress(ServiceResponseError, IncompleteReadError, DecodeError):
+                    self._read(response, data)
+            fruitless = fruitless + 1 if len(data) == before else 0
+            if fruitless == MOST_FRUITLESS or len(data) > end - start:
+                raise StorageError(f"cannot read {self._shown}: the connection is lost again and again; {NETWORK}")
+            self._ended.wait(FIRST_WAIT * fruitless)
+        return data, md5
+
+    @contextmanager
+    def _open(self, start: int, end: int) -> Iterator[HttpResponse]:
+        """Send a request and give the answer, whose body is still to be read."""
+        request = HttpRequest(
+            "GET",
+            f"{self._url}?{self._sas.reveal()}",
+            headers={
+                "x-ms-range": f"bytes={start}-{end - 1}",
+                "x-ms-range-get-content-md5": "true",
+                "If-Match": self._etag,
+            },
+        )
+        with azure_failures("read", self._shown, sas=self._sas):
+            response = self._client.send_request(request, stream=True)
+        with closing(response):
+            if response.status_code != PARTIAL_CONTENT:
+                answer = Answer.of(response.status_code, response.headers)
+                raise refusal("read", self._shown, answer, "the SAS of the task", self._sas)
+            yield response
+
+    def _read(self, response: HttpResponse, data: bytearray) -> None:
+        for piece in response.iter_raw():
+            if self._ended.is_set():
+                raise StorageError(f"cannot read {self._shown}: it is closed")
+            data += piece
+
+
+def _content_md5(response: HttpResponse) -> bytes | None:
+    text = response.headers.get("Content-MD5")
+    return base64.b64decode(text) if text else None

@@ -1,0 +1,116 @@
+"""One line for whatever the service says, and when it is asked again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from types import SimpleNamespace
+
+import pytest
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
+
+from sparksweep.errors import ExpiredAccess, StorageError
+from sparksweep.storage.blobs import Sas
+from sparksweep.storage.blobs.failures import Answer, azure_failures, refusal
+from sparksweep.storage.blobs.retrying import FIRST_WAIT, LONGEST_WAIT, PatientRetry
+
+ENDED = Sas("se=2020-01-01T00%3A00%3A00Z&sig=x")
+
+
+def at(**delta):
+    return format_datetime(datetime.now(timezone.utc) + timedelta(**delta), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer(404, "ContainerNotFound", ""), "there is no such container; check the address (404 ContainerNotFound)"),
+        (Answer(403, "AuthenticationFailed", at()), "the service refuses the login by AZURE_STORAGE_KEY (403 Auth"),
+        (Answer(403, "AuthorizationPermissionMismatch", at()), "give it Storage Blob Data Reader"),
+        (Answer(403, "AuthenticationFailed", at(minutes=20)), "this machine's clock is 19 minutes behind the service"),
+        (Answer(403, "AuthenticationFailed", at(hours=-2)), "this machine's clock is 120 minutes ahead of the service"),
+        (Answer(412, "", ""), "the blob was replaced or deleted while it was read; run it again (412)"),
+        (Answer(404, "", ""), "it is not there (404)"),
+        (Answer(503, "ServerBusy", ""), "the service is busy or failing (503 ServerBusy)"),
+        (Answer(302, "", ""), "the service answers 302"),
+    ],
+)
+def test_refusals(answer, told):
+    error = refusal("read", "wasbs://raw@acme/k", answer, "AZURE_STORAGE_KEY")
+    assert type(error) is StorageError
+    assert str(error).startswith("cannot read wasbs://raw@acme/k: ")
+    assert told in str(error)
+    assert "\n" not in str(error)
+
+
+def test_an_ended_sas_is_an_error_of_its_own():
+    error = refusal("read", "x", Answer(403, "AuthenticationFailed", at()), sas=ENDED)
+    assert isinstance(error, ExpiredAccess)
+    assert str(error) == "cannot read x: its SAS ended at 2020-01-01 00:00:00 UTC; give one that lasts longer"
+
+
+@pytest.mark.parametrize("token", ["sig=x", "se=nonsense&sig=x", "se=2999-01-01&sig=x"])
+def test_a_sas_that_has_not_ended(token):
+    assert type(refusal("read", "x", Answer(403, "AuthenticationFailed", ""), sas=Sas(token))) is StorageError
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            ServiceRequestError(
+                "<urllib3 object at 0x1>: Failed to resolve 'a' ([Errno -2] Name or service not known)"
+            ),
+            "the host cannot be reached (Name or service not known); check the host's name",
+        ),
+        (ServiceResponseError("('Connection aborted.', ...)"), "the connection is lost again and again"),
+        (
+            ClientAuthenticationError("AADSTS7000215: Invalid client secret provided.\nTrace ID: 1"),
+            "AADSTS7000215: Invalid client secret provided.",
+        ),
+        (ServiceRequestError("Max retries exceeded with url: /c?sv=1&sig=topsecret"), "cannot be reached"),
+    ],
+)
+def test_errors_without_an_answer(error, told):
+    with pytest.raises(StorageError) as caught, azure_failures("list", "x"):
+        raise error
+    assert told in str(caught.value)
+    assert "topsecret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def answer(status, **headers):
+    return SimpleNamespace(
+        http_response=SimpleNamespace(status_code=status, headers=headers), http_request=SimpleNamespace(method="GET")
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "again"),
+    [
+        (408, True),
+        (429, True),
+        (500, True),
+        (502, True),
+        (503, True),
+        (504, True),
+        (403, False),
+        (404, False),
+        (412, False),
+    ],
+)
+def test_which_answers_are_worth_another_try(status, again):
+    assert PatientRetry().is_retry({"total": 3}, answer(status)) is again
+
+
+def test_how_late_it_is_asked_again():
+    policy = PatientRetry()
+    settings = policy.configure_retries({})
+    assert policy.is_retry(settings, answer(503, **{"Retry-After": str(LONGEST_WAIT)}))
+    assert not policy.is_retry(settings, answer(503, **{"Retry-After": str(LONGEST_WAIT + 1)}))
+    for tries, longest in ((1, FIRST_WAIT), (2, 2 * FIRST_WAIT), (4, 8 * FIRST_WAIT), (30, LONGEST_WAIT)):
+        settings["history"] = [None] * tries
+        waits = [policy.get_backoff_time(settings) for _ in range(50)]
+        assert longest / 2 <= min(waits) < max(waits) <= longest

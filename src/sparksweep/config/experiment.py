@@ -48,6 +48,8 @@ class DataSettings(_Section):
         Path of the YAML file that tells the tables and feature sets of ``logs``; relative to the current folder.
     target, fold_column, group_column, weight_column : str, optional
         Names in a file of the other formats: the target, per-row fold numbers, groups and weights.
+    max_rejected : int
+        How many rows of a log's file may be left out because they do not fit its schema; they are counted and listed.
     """
 
     source: str = Field(min_length=1)
@@ -57,6 +59,7 @@ class DataSettings(_Section):
     fold_column: str | None = None
     group_column: str | None = None
     weight_column: str | None = None
+    max_rejected: StrictInt = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _columns_fit_format(self) -> DataSettings:
@@ -65,6 +68,8 @@ class DataSettings(_Section):
         wrong = [name for name in named if name not in allowed.get(self.format, set())]
         if wrong:
             raise ValueError(f"{', '.join(wrong)} cannot be set for format {self.format}")
+        if self.max_rejected and self.format not in ("talkingdata", "logs"):
+            raise ValueError(f"max_rejected cannot be set for format {self.format}")
         if (self.format == "logs") != (self.schema_file is not None):
             raise ValueError("schema_file and format logs go together: it tells what the logs are")
         if self.format == "parquet" and self.target is None:

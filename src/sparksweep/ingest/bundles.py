@@ -34,11 +34,12 @@ def bundled(batch: pa.RecordBatch, schema: TableSchema) -> pa.RecordBatch:
     -------
     RecordBatch
         The owner; of each other column the values, as bytes or as a list (``schema.kept_schema``); and ``line`` of the
-        first row: the others follow it. An owner whose rows do not stand together, or not in one batch, has several
-        lines.
+        first row: the others follow it. An owner whose rows do not stand together in the file, or not in one batch, has
+        several lines.
     """
-    owners = batch.column(schema.owner).to_numpy()
-    starts = np.concatenate([[0], np.flatnonzero(owners[1:] != owners[:-1]) + 1]).astype(np.int32)
+    owners, lines = batch.column(schema.owner).to_numpy(), batch.column(LINE).to_numpy()
+    changes = (owners[1:] != owners[:-1]) | (lines[1:] != lines[:-1] + 1)
+    starts = np.concatenate([[0], np.flatnonzero(changes) + 1]).astype(np.int32)
     ends = np.append(starts, np.int32(len(owners)))
     columns = {}
     for name, values in zip(batch.schema.names, batch.columns, strict=True):

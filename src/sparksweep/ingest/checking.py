@@ -30,22 +30,25 @@ class Finding(NamedTuple):
     Attributes
     ----------
     rows_read : int
-        Rows in the file.
+        Rows of the file that fit.
     proved : bool
         No key occurs twice.
     observed : Observed
         What the values show.
+    rejected : int
+        Rows that were left out, because they do not fit.
     """
 
     rows_read: int
     proved: bool
     observed: Observed
+    rejected: int = 0
 
     @classmethod
     def of_outcome(cls, outcome: Outcome) -> Finding:
         """Return what tasks have just said."""
         proved = outcome.keys is not None and outcome.keys.proved
-        return cls(outcome.rows_read, proved, outcome.observed or Observed({}, {}, {}, {}))
+        return cls(outcome.rows_read, proved, outcome.observed or Observed({}, {}, {}, {}), outcome.rejected)
 
     @classmethod
     def of_report(cls, report: TableReport, schema: TableSchema, value_counts: pa.Table) -> Finding:
@@ -57,7 +60,7 @@ class Finding(NamedTuple):
             values = known["value"].cast(schema.arrow_schema().field(column).type)
             counts[column] = pa.table({"value": values, "rows": known["rows"]}) if known.num_rows else None
         observed = Observed(report.empty, report.placeholders, report.spans, counts)
-        return cls(report.rows_read, report.keys_proved, observed)
+        return cls(report.rows_read - report.rejected, report.keys_proved, observed, report.rejected)
 
 
 def columns_to_count(schemas: Sequence[TableSchema]) -> dict[str, list[str]]:
@@ -149,7 +152,7 @@ class DataCheck:
 
     def _report(self, schema: TableSchema) -> TableReport:
         name, seen = schema.name, self._seen(schema.name)
-        rows_read, rows = self._findings[name].rows_read, self._n_rows(schema)
+        finding, rows = self._findings[name], self._n_rows(schema)
         times = [
             seen.spans[each.name] for each in schema.columns if each.type == "timestamp" and each.name in seen.spans
         ]
@@ -158,9 +161,9 @@ class DataCheck:
         )
         return TableReport(
             name=name,
-            rows_read=rows_read,
-            duplicates_dropped=rows_read - rows,
-            rejected=0,
+            rows_read=finding.rows_read + finding.rejected,
+            duplicates_dropped=finding.rows_read - rows,
+            rejected=finding.rejected,
             rows=rows,
             distinct_keys=self._n_keys(schema, rows),
             orphans={each.column: self._orphans(schema, each).rows for each in schema.references},
@@ -274,6 +277,9 @@ class DataCheck:
 
     def _odd(self, schema: TableSchema) -> Iterator[str]:
         name, seen, rows = schema.name, self._seen(schema.name), self._n_rows(schema)
+        rejected = self._findings[name].rejected
+        if rejected:
+            yield f"{name}: {rejected:,} rows do not fit and are left out; the first are listed in {name}.rejected.csv"
         dropped = self._findings[name].rows_read - rows
         if dropped:
             yield f"{name}: {dropped:,} rows are equal to an earlier one; they are dropped"

@@ -18,7 +18,7 @@ from sparksweep.ingest.archive import MemberStream, open_member
 from sparksweep.ingest.schema import Column, ColumnType, TableSchema
 from sparksweep.ingest.source import SourceFile
 
-__all__ = ["TIMESTAMP_LENGTH", "check_rows", "explain_failure", "without_rows"]
+__all__ = ["TIMESTAMP_LENGTH", "check_rows", "explain_failure", "header_problem", "row_problem", "without_rows"]
 
 TIMESTAMP_LENGTH = len("2016-05-01 00:55:25")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", re.ASCII)
@@ -55,7 +55,7 @@ def explain_failure(uri: SourceFile, schema: TableSchema, good_rows: int, reason
         text = _text(stream)
         try:
             header = next(csv.reader([text.readline()]), [])
-            problem = _header_problem(header, schema) or _row_problem(text, schema, good_rows)
+            problem = header_problem(header, schema) or _problem_after(text, schema, good_rows)
         except csv.Error as error:
             problem = f"not a CSV file: {error}"
     return DataError(f"{uri}: {problem or f'after data line {good_rows}: {reason}'}")
@@ -92,7 +92,7 @@ def _check_whole(uri: SourceFile, schema: TableSchema) -> None:
             pass
 
 
-def _header_problem(header: Sequence[str], schema: TableSchema) -> str | None:
+def header_problem(header: Sequence[str], schema: TableSchema) -> str | None:
     """Return what is wrong with the fields of a file's first line, None when nothing is."""
     if header == schema.column_names:
         return None
@@ -106,14 +106,21 @@ def _header_problem(header: Sequence[str], schema: TableSchema) -> str | None:
     return f"columns of {schema.member} are {found}; expected {','.join(schema.column_names)}"
 
 
-def _row_problem(text: IO[str], schema: TableSchema, good_rows: int) -> str | None:
+def row_problem(row: Sequence[str], schema: TableSchema, line: int) -> str | None:
+    """Return what is wrong with the fields of data line `line`, None when nothing is."""
+    if len(row) != len(schema.columns):
+        return f"data line {line}: {len(row)} fields, expected {len(schema.columns)} ({_shown(','.join(row))})"
+    for column, value in zip(schema.columns, row, strict=True):
+        if _value_problem(column, value):
+            return _wrong_value(line, column, value)
+    return None
+
+
+def _problem_after(text: IO[str], schema: TableSchema, good_rows: int) -> str | None:
     line = 0
     for line, row in islice(enumerate(_rows(text), start=1), good_rows, None):
-        if len(row) != len(schema.columns):
-            return f"data line {line}: {len(row)} fields, expected {len(schema.columns)} ({_shown(','.join(row))})"
-        for column, value in zip(schema.columns, row, strict=True):
-            if _value_problem(column, value):
-                return _wrong_value(line, column, value)
+        if problem := row_problem(row, schema, line):
+            return problem
     # The fast reader fails on a header that no line end follows.
     return None if line or good_rows else without_rows(schema)
 

@@ -5,6 +5,7 @@ No Spark in here: an executor calls it, and so can a test.
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Iterator
 
@@ -24,7 +25,7 @@ from sparksweep.ingest.diagnosis import (
 from sparksweep.ingest.schema import ARROW_TYPES, TableSchema
 from sparksweep.ingest.source import SourceFile
 
-__all__ = ["read_rows"]
+__all__ = ["Unfit", "parse_lines", "read_rows"]
 
 # One block of text is parsed at a time; a row must fit in it.
 _BLOCK_BYTES = 4 << 20
@@ -57,20 +58,50 @@ def read_rows(uri: SourceFile, schema: TableSchema) -> Iterator[pa.RecordBatch]:
         for batch in _parsed(uri, schema):
             yield _with_line(batch, schema, n_rows + 1)
             n_rows += batch.num_rows
-    except (pa.ArrowException, _Unfit) as error:
+    except (pa.ArrowException, Unfit) as error:
         raise explain_failure(uri, schema, n_rows, str(error)) from error
     if n_rows == 0:
         raise DataError(f"{uri}: {without_rows(schema)}")
 
 
-class _Unfit(Exception):
+def parse_lines(text: bytes, schema: TableSchema) -> list[pa.RecordBatch]:
+    """Parse some lines of a table's file.
+
+    Parameters
+    ----------
+    text : bytes
+        Whole rows, without the header.
+    schema : TableSchema
+        What they must be.
+
+    Returns
+    -------
+    list of RecordBatch
+        Columns of the schema, without ``line``.
+
+    Raises
+    ------
+    Unfit, pyarrow.ArrowException
+        Some row does not fit, or cannot be told to.
+    """
+    if text.startswith(codecs.BOM_UTF8):
+        raise Unfit("a byte order mark inside the file")  # the fast reader would pass over it
+    if not schema.has_text and any(sign in text for sign in (b"x", b"X", b'"')):
+        raise Unfit("a number in another form")  # 0x10 is a whole number to it, and a quote can hide a line end
+    if not text.strip(b"\r\n"):
+        return []
+    with _open_csv(pa.BufferReader(text), schema, schema.column_names) as reader:
+        return [_typed(batch, schema) for batch in reader if batch.num_rows]
+
+
+class Unfit(Exception):
     """What was parsed well is not what the schema says."""
 
 
 def _parsed(uri: SourceFile, schema: TableSchema) -> Iterator[pa.RecordBatch]:
     with open_member(uri, schema) as stream, _open_csv(stream, schema) as reader:
         if reader.schema.names != schema.column_names:
-            raise _Unfit("the columns are others")
+            raise Unfit("the columns are others")
         for batch in reader:
             if batch.num_rows:
                 yield _typed(batch, schema)
@@ -80,10 +111,13 @@ def _parsed(uri: SourceFile, schema: TableSchema) -> Iterator[pa.RecordBatch]:
             check_rows(uri, schema)
 
 
-def _open_csv(stream: io.RawIOBase, schema: TableSchema) -> pa_csv.CSVStreamingReader:
+def _open_csv(
+    stream: io.RawIOBase | pa.BufferReader, schema: TableSchema, column_names: list[str] | None = None
+) -> pa_csv.CSVStreamingReader:
+    """Open a file, or, with the names of the columns given, some lines without a header."""
     return pa_csv.open_csv(
         stream,
-        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
+        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, column_names=column_names),
         parse_options=pa_csv.ParseOptions(newlines_in_values=schema.has_text),
         convert_options=pa_csv.ConvertOptions(
             column_types={column.name: _parsed_type(ARROW_TYPES[column.type]) for column in schema.columns},
@@ -105,7 +139,7 @@ def _typed(batch: pa.RecordBatch, schema: TableSchema) -> pa.RecordBatch:
     ]
     for column, values in zip(schema.columns, columns, strict=True):
         if values.null_count and not column.nullable:
-            raise _Unfit(f"{column.name} has an empty field")
+            raise Unfit(f"{column.name} has an empty field")
     return pa.RecordBatch.from_arrays(columns, names=schema.column_names)
 
 
@@ -113,7 +147,7 @@ def _timestamps(texts: pa.StringArray) -> pa.TimestampArray:
     filled = pc.replace_with_mask(texts, pc.equal(texts, ""), pa.scalar(None, pa.string()))
     lengths = pc.min_max(pc.binary_length(filled)).as_py()
     if not {lengths["min"], lengths["max"]} <= {TIMESTAMP_LENGTH, None}:
-        raise _Unfit("a time has another form")
+        raise Unfit("a time has another form")
     return filled.cast(pa.timestamp("s")).cast(ARROW_TYPES["timestamp"])
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -46,6 +47,7 @@ CANCEL_INTERVAL = 0.5
 RENEWALS = 2  # how often a table is begun anew because a task's leave to read its file ran out
 VALUE_COUNTS = "value_counts.parquet"
 REPEATED_KEYS = ".repeated_keys.csv"
+REJECTED = ".rejected.csv"
 
 
 def source_fingerprint(source: Source | str | Path, schemas: Sequence[TableSchema]) -> dict[str, dict[str, str | int]]:
@@ -88,6 +90,7 @@ def ingest_tables(
     on_progress: Callable[[str], None] | None = None,
     strict: bool = False,
     known: IngestReport | None = None,
+    max_rejected: int = 0,
 ) -> IngestReport:
     """Read a folder of archives into typed Parquet tables.
 
@@ -110,6 +113,9 @@ def ingest_tables(
         What is only odd is an error too.
     known : IngestReport, optional
         That of the tables in the store: an archive that is still as it says is not read again.
+    max_rejected : int
+        How many rows of a file may be left out because they do not fit; they are counted and listed in
+        ``FOLDER/NAME.rejected.csv``, and reading takes longer.
 
     Returns
     -------
@@ -126,12 +132,15 @@ def ingest_tables(
     source = open_source(source, lambda address: account_key(address.host))
     archives = find_archives(source, schemas)
     fingerprint = source_fingerprint(source, schemas)
-    changed = [each for each in schemas if known is None or each.name in changed_tables(known, fingerprint)]
+    names = None if known is None else changed_tables(known, fingerprint, max_rejected)
+    changed = [each for each in schemas if names is None or each.name in names]
     if known is not None and not changed:
         return known
     with _staging(store, folder) as staging:
         counted = columns_to_count(schemas)
-        outcomes = _write_all(spark, source, archives, changed, counted, store, staging, on_progress or log.info)
+        outcomes = _write_all(
+            spark, source, archives, changed, counted, max_rejected, store, staging, on_progress or log.info
+        )
         findings = {name: Finding.of_outcome(outcome) for name, outcome in outcomes.items()}
         kept = [each for each in schemas if each not in changed]
         findings |= _kept_findings(known, kept, store, folder)
@@ -141,14 +150,15 @@ def ingest_tables(
         if strict and warnings:
             raise DataError("\n".join(warnings))
         report = IngestReport(str(source), fingerprint, reports, warnings)
-        _write_findings(check, store, staging)
-        _publish(report, store, staging, folder)
+        _write_findings(check, outcomes, store, staging)
+        _publish(report, outcomes, store, staging, folder)
     return report
 
 
-def changed_tables(known: IngestReport, fingerprint: Mapping[str, Any]) -> list[str]:
-    """Return the names of the tables whose archives are no longer what a report says."""
-    return [name for name, each in fingerprint.items() if known.fingerprint.get(name) != each]
+def changed_tables(known: IngestReport, fingerprint: Mapping[str, Any], max_rejected: int = 0) -> list[str]:
+    """Return the names of the tables whose archives are no longer what a report says, or that lack too many rows."""
+    lacking = {table.name for table in known.tables if table.rejected > max_rejected}
+    return [name for name, each in fingerprint.items() if known.fingerprint.get(name) != each or name in lacking]
 
 
 def _kept_findings(
@@ -227,6 +237,7 @@ def _write_all(
     archives: Mapping[str, SourceFile],
     schemas: Sequence[TableSchema],
     counted: Mapping[str, Sequence[str]],
+    max_rejected: int,
     store: Store,
     staging: str,
     say: Callable[[str], None],
@@ -240,7 +251,7 @@ def _write_all(
         for _ in range(1 + RENEWALS):
             collected = spark.sparkContext.accumulator([], CollectedOutcomes())
             file = source.renewed(archives[schema.name])
-            table_df = _archive_df(spark, file, schema, counted[schema.name], collected)
+            table_df = _archive_df(spark, file, schema, counted[schema.name], max_rejected, collected)
             write_parquet(table_df, store, _table_path(staging, schema))
             outcome = outcome_of(schema.name, collected.value)
             if not isinstance(outcome.problem, ExpiredAccess):
@@ -294,10 +305,16 @@ def _wait_for_tasks(spark: SparkSession, group: str) -> None:
 
 
 def _archive_df(
-    spark: SparkSession, uri: SourceFile, schema: TableSchema, counted: Sequence[str], collected: Outcomes
+    spark: SparkSession,
+    uri: SourceFile,
+    schema: TableSchema,
+    counted: Sequence[str],
+    max_rejected: int,
+    collected: Outcomes,
 ) -> DataFrame:
     seed_df = spark.range(0, 1, 1, numPartitions=1)
-    table_df = seed_df.mapInArrow(partial(read_archive, uri, schema, counted, collected), schema.kept_schema())
+    task = partial(read_archive, uri, schema, counted, max_rejected, collected)
+    table_df = seed_df.mapInArrow(task, schema.kept_schema())
     return _first_of_equal_rows(table_df, schema) if schema.drop_duplicates else table_df
 
 
@@ -306,22 +323,28 @@ def _first_of_equal_rows(table_df: DataFrame, schema: TableSchema) -> DataFrame:
     return first_df.sortWithinPartitions(LINE)
 
 
-def _write_findings(check: DataCheck, store: Store, staging: str) -> None:
-    """Write what the check found beside the tables: value counts, and lists of rows with repeated keys."""
+def _write_findings(check: DataCheck, outcomes: Mapping[str, Outcome], store: Store, staging: str) -> None:
+    """Write what was found beside the tables: value counts, and lists of rows with repeated keys or left out."""
     sink = pa.BufferOutputStream()
     pq.write_table(check.value_counts(), sink)
     store.write_bytes(f"{staging}/{VALUE_COUNTS}", sink.getvalue().to_pybytes())
     for name, rows_pdf in check.repeated_rows().items():
         text = rows_pdf.to_csv(index=False, lineterminator="\n")
         store.write_bytes(f"{staging}/{name}{REPEATED_KEYS}", text.encode("utf-8"))
+    for name, outcome in outcomes.items():
+        if outcome.rejects:
+            text = pd.DataFrame(outcome.rejects).to_csv(index=False, lineterminator="\n")
+            store.write_bytes(f"{staging}/{name}{REJECTED}", text.encode("utf-8", errors="backslashreplace"))
 
 
-def _publish(report: IngestReport, store: Store, staging: str, folder: str) -> None:
+def _publish(report: IngestReport, read: Iterable[str], store: Store, staging: str, folder: str) -> None:
     """Give the tables their names; without ``ingest.json`` they do not count, so it goes first and comes last."""
     store.delete(report_path(folder))
     for name in store.list(folder):
         if name.endswith(REPEATED_KEYS):
             store.delete(f"{folder}/{name}")
+    for name in read:
+        store.delete(f"{folder}/{name}{REJECTED}")
     for name in store.list(staging):
         store.rename(f"{staging}/{name}", f"{folder}/{name}")
     store.write_bytes(report_path(folder), report.to_json().encode("utf-8"))

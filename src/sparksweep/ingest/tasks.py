@@ -16,6 +16,7 @@ from sparksweep.errors import SparksweepError
 from sparksweep.ingest.bundles import bundled
 from sparksweep.ingest.key_runs import KeyRun
 from sparksweep.ingest.observing import Observed
+from sparksweep.ingest.rejecting import Reject, Rejects, read_fitting_rows
 from sparksweep.ingest.rows import read_rows
 from sparksweep.ingest.schema import TableSchema
 from sparksweep.ingest.source import SourceFile
@@ -35,13 +36,17 @@ class Outcome:
     table : str
         Name of the table.
     rows_read : int
-        Rows in the file, up to a problem.
+        Rows of the file that fit, up to a problem.
     keys : KeyRun, optional
         What their keys say.
     observed : Observed, optional
         What they show.
     problem : SparksweepError, optional
         What is wrong with them, or with the archive.
+    rejected : int
+        Rows that were left out.
+    rejects : tuple of Reject
+        The first of them.
     """
 
     table: str
@@ -49,6 +54,8 @@ class Outcome:
     keys: KeyRun | None = None
     observed: Observed | None = None
     problem: SparksweepError | None = None
+    rejected: int = 0
+    rejects: tuple[Reject, ...] = ()
 
 
 Outcomes = Accumulator[list[Outcome]]
@@ -82,18 +89,24 @@ def outcome_of(table: str, outcomes: Iterable[Outcome]) -> Outcome:
 
 @python_task
 def read_archive(
-    uri: SourceFile, schema: TableSchema, counted: Sequence[str], collected: Outcomes, seeds: Batches
+    uri: SourceFile,
+    schema: TableSchema,
+    counted: Sequence[str],
+    max_rejected: int,
+    collected: Outcomes,
+    seeds: Batches,
 ) -> Iterator[pa.RecordBatch]:
     """Read an archive: lines of ``schema.kept_schema()``; count the values of some columns."""
     for _ in seeds:
         pass
     rows_read, keys, observed, problem = 0, None, None, None
+    rejects = Rejects(uri, max_rejected)
     try:
-        for batch in read_rows(uri, schema):
+        for batch in read_fitting_rows(uri, schema, rejects) if max_rejected else read_rows(uri, schema):
             run, seen = KeyRun.of(batch, schema.key), Observed.of(batch, schema, counted)
             rows_read, keys = rows_read + batch.num_rows, run if keys is None else keys.followed_by(run)
             observed = seen if observed is None else Observed.together([observed, seen])
             yield batch if schema.owner is None else bundled(batch, schema)
     except SparksweepError as error:
         problem = error
-    collected.add([Outcome(schema.name, rows_read, keys, observed, problem)])
+    collected.add([Outcome(schema.name, rows_read, keys, observed, problem, rejects.count, tuple(rejects.first))])

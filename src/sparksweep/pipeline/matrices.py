@@ -82,7 +82,7 @@ def _what_changed(found: Sequence[Mapping[str, Any] | None], wanted: Mapping[str
 def _ensure_import(job: Job) -> None:
     data = job.experiment.data
     file = local_source(data.source)
-    wanted = {"file": str(file), **data.model_dump(exclude={"source"}, exclude_none=True)}
+    wanted = {"file": str(file), **data.model_dump(exclude={"source", "max_rejected"}, exclude_none=True)}
     if file.exists():
         stat = file.stat()
         wanted.update(size=stat.st_size, modified=stat.st_mtime_ns)

@@ -64,9 +64,15 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
         )  # what is missing or no archive is told before Spark is started
         job.say(f"ingest: {source} -> {job.store.uri('tables')}")
     job.scenario.check(job.spark())
-    return ingest_tables(job.spark(), source, job.scenario.schemas, job.store, strict=strict, known=report)
     return ingest_tables(
-        job.spark(), source, job.scenario.schemas, job.store, on_progress=job.say, strict=strict, known=report
+        job.spark(),
+        source,
+        job.scenario.schemas,
+        job.store,
+        on_progress=job.say,
+        strict=strict,
+        known=report,
+        max_rejected=job.experiment.data.max_rejected,
     )
 
 
@@ -99,7 +105,7 @@ def _changed(job: Job, report: IngestReport, source: Source, schemas: Sequence[T
         fingerprint: dict[str, Any] = source_fingerprint(source, schemas)
     except (DataError, UsageError) as error:
         raise UsageError(f"data.source: {error}; {what}; {remedy}") from error
-    changed = changed_tables(report, fingerprint)
+    changed = changed_tables(report, fingerprint, job.experiment.data.max_rejected)
     if changed and not same_place:
         raise UsageError(f"data.source: {what}, not of {source}; {remedy}")
     return changed

@@ -435,3 +435,31 @@ def test_only_what_changed_is_read_again(add, related, ingest):
     # What is kept is looked at in the new light: two rows of uses name an event, one an app that is gone.
     assert report.tables[-1].orphans == {"event_id": 2, "app_id": 1}
     assert report == ingest(*related), "as if all had been read"
+
+
+def test_rows_that_do_not_fit_are_left_out_where_some_may_be(spark, store, source, add, ingest):
+    add("pairs", "event_id,app_id\n1,5\n1,x\n1,6\n2,\n")
+    add("phone", "device_id,brand,age\n1,a,\n1,a,\n2,b,500\n")
+    with pytest.raises(DataError, match="data line 2, column app_id: 'x' is not a whole number"):
+        ingest(PAIRS, PHONE)
+    with pytest.raises(DataError, match="more than 1 rows do not fit, the first: data line 2"):
+        ingest(PAIRS, PHONE, max_rejected=1)
+    report = ingest(PAIRS, PHONE, max_rejected=2)
+    assert rows(read_tables(spark, store, [PAIRS])["pairs"]) == [(1, 5, 1), (1, 6, 3)]
+    assert rows(read_tables(spark, store, [PHONE])["phone"]) == [(1, "a", None, 1)]
+    counts = [(each.rows_read, each.rejected, each.duplicates_dropped, each.rows) for each in report.tables]
+    assert counts == [(4, 2, 0, 2), (3, 1, 1, 1)]
+    assert report.warnings[0] == (
+        "pairs: 2 rows do not fit and are left out; the first are listed in pairs.rejected.csv"
+    )
+    assert store.read_bytes("tables/phone.rejected.csv").decode() == (
+        "line,problem\n3,\"data line 3, column age: '500' does not fit in 8 bits (int8)\"\n"
+    )
+    # Of tables that lack more rows than may be left out now, the archives are read again.
+    assert ingest(PAIRS, PHONE, known=report, max_rejected=2) is report
+    with pytest.raises(DataError, match="more than 1 rows do not fit"):
+        ingest(PAIRS, PHONE, known=report, max_rejected=1)
+    add("pairs", "event_id,app_id\n1,5\n")
+    again = ingest(PAIRS, PHONE, known=report, max_rejected=2)
+    assert [(each.rejected, each.rows) for each in again.tables] == [(0, 1), (1, 1)]
+    assert [name for name in store.list("tables") if "rejected" in name] == ["phone.rejected.csv"]

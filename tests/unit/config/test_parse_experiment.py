@@ -74,7 +74,7 @@ def test_every_problem_is_listed_at_once():
     assert problems(text) == [
         "conf/mine.yaml: data.source: is missing",
         "conf/mine.yaml: data.sorce: unknown key; did you mean 'source'? (known: source, format, schema_file, target, "
-        "fold_column, group_column, weight_column)",
+        "fold_column, group_column, weight_column, max_rejected)",
         "conf/mine.yaml: features.sets: is missing",
         "conf/mine.yaml: features.set: unknown key; did you mean 'sets'? (known: name, sets, encoding)",
         "conf/mine.yaml: search.param_grid.C: must be a list of values, such as [3], got 3",
@@ -106,6 +106,8 @@ def test_every_problem_is_listed_at_once():
         ("features.name=.x", "features.name: must be a plain folder name, without slashes or a leading dot"),
         ("features.encoding=counts", "features.encoding: input should be 'fraction' or 'indicator', got 'counts'"),
         ("data.target=y", "data: target cannot be set for format talkingdata"),
+        ("data={source: x, format: npz, max_rejected: 3}", "data: max_rejected cannot be set for format npz"),
+        ("data.max_rejected=-1", "data.max_rejected"),
         ("data.format=csv", "data.format: input should be 'talkingdata', 'logs', 'npz', 'svmlight' or 'parquet', got "),
         ("data.format=parquet", "data: format parquet needs data.target"),
         ("spark.executor=[1]", "spark.executor: must be a text, a number or true / false, got [1]"),

@@ -109,6 +109,7 @@ def write(monkeypatch):
             {"bad": LocalFile("bad"), "other": LocalFile("other")},
             schemas,
             {"bad": [], "other": []},
+            0,
             None,
             "tables/.ingest",
             print,

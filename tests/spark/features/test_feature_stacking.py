@@ -52,7 +52,7 @@ def build(things, labels, store, rows):
 def test_partitions_and_adaptive_execution_do_not_show(things, labels, store, setting, rows):
     expected = build(things, labels, store, rows)
     assert expected[0].size > 100
-    for partitions, adaptive in ((1, "true"), (40, "false")):
+    for partitions, adaptive in ((1, "true"), (2, "false"), (200, "true")):
         setting("spark.sql.shuffle.partitions", str(partitions))
         setting("spark.sql.adaptive.enabled", adaptive)
         found = build(things, labels, store, rows)

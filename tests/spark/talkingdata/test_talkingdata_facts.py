@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 
 import pandas as pd
@@ -9,6 +10,7 @@ from pyspark.sql import functions as F
 from sparksweep.features import Part, send_rows
 from sparksweep.talkingdata import FEATURE_SETS, build_matrices, tables_of
 from sparksweep.talkingdata.facts import clean_category, gather_facts, with_hour_of_week
+from sparksweep.talkingdata.feature_sets import BUILDERS
 
 pytestmark = pytest.mark.spark
 
@@ -73,6 +75,23 @@ def test_a_label_without_a_text_is_no_category(facts, tables):
     assert (8, "game shooting") in lines(facts.categories)
     assert 4 in set(facts.labels["label_id"])
     assert "poker 3d poker cards" not in set(facts.categories["category"])
+
+
+@pytest.mark.parametrize("adaptive", ["true", "false"])
+@pytest.mark.parametrize("name", FEATURE_SETS)
+def test_joins_of_a_set(spark, facts, name, adaptive):
+    """Only what belongs to an event is joined, once, and neither side sorted; no plan has another join."""
+    before = spark.conf.get("spark.sql.adaptive.enabled")
+    try:
+        spark.conf.set("spark.sql.adaptive.enabled", adaptive)
+        frames = [feature_set.counts.frame for feature_set in BUILDERS[name](facts)]
+        plans = [frame._jdf.queryExecution().executedPlan().toString() for frame in frames]
+    finally:
+        spark.conf.set("spark.sql.adaptive.enabled", before)
+    joins = [re.findall(r"(\w*Join|CartesianProduct)\b", plan) for plan in plans]
+    of_apps = name in ("app", "label", "category", "category_indicator", "category_word")
+    assert joins == ([["ShuffledHashJoin"]] if of_apps else [[]] * len(plans))
+    assert [plan.count("Exchange") for plan in plans] == ([2] if of_apps else [0] * len(plans))
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])

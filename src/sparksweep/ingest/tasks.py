@@ -6,6 +6,7 @@ leaves rows out and says what it saw through an accumulator, from which the driv
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -42,6 +43,8 @@ class Outcome:
         What they show.
     problem : SparksweepError, optional
         What is wrong with them, or with the archive.
+    seconds : float
+        That the task took.
     """
 
     table: str
@@ -49,6 +52,7 @@ class Outcome:
     keys: KeyRun | None = None
     observed: Observed | None = None
     problem: SparksweepError | None = None
+    seconds: float = 0.0
 
 
 Outcomes = Accumulator[list[Outcome]]
@@ -88,6 +92,7 @@ def read_archive(
     for _ in seeds:
         pass
     rows_read, keys, observed, problem = 0, None, None, None
+    begin = time.monotonic()
     try:
         for batch in read_rows(uri, schema):
             run, seen = KeyRun.of(batch, schema.key), Observed.of(batch, schema, counted)
@@ -96,4 +101,4 @@ def read_archive(
             yield batch if schema.owner is None else bundled(batch, schema)
     except SparksweepError as error:
         problem = error
-    collected.add([Outcome(schema.name, rows_read, keys, observed, problem)])
+    collected.add([Outcome(schema.name, rows_read, keys, observed, problem, time.monotonic() - begin)])

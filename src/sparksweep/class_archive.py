@@ -93,7 +93,8 @@ def _clear(folder: Path) -> None:
 def _note_classes(classes: Path, scratch: Path) -> list[str]:
     """Have a JVM write which classes it loads for what we do with Spark; return its command line."""
     # In place of a session's usual options: with an older archive the JVM would note less.
-    options = f'-Dlog4j2.configurationFile={QUIET_LOG} "-XX:DumpLoadedClassList={classes}"'
+    # Nor does what it does last long enough for the optimising compiler.
+    options = f'-Dlog4j2.configurationFile={QUIET_LOG} -XX:TieredStopAtLevel=1 "-XX:DumpLoadedClassList={classes}"'
     conf = {"spark.driver.defaultJavaOptions": options, "spark.local.dir": str(scratch)}
     spark = open_session("sparksweep class archive", "local[2]", conf)
     jvm = pyspark.SparkContext._gateway.proc  # type: ignore[union-attr]

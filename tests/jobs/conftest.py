@@ -13,12 +13,14 @@ import subprocess
 import sys
 import warnings
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from filelock import FileLock
 from sklearn.datasets import load_iris
 
 from sparksweep import load_run
@@ -127,11 +129,32 @@ def sparksweep_program():
 
 
 @pytest.fixture(scope="session")
-def raw(tmp_path_factory):
+def made_once(tmp_path_factory):
+    """Return a function that has a folder made by the first of pytest's processes to ask for it. For reading only."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def folder_of(name: str, make: Callable[[Path], object]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        with FileLock(f"{folder}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed at it
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def raw(made_once):
     """Seven generated zips: 149 train devices, each group at least 6 times, 224 test devices."""
-    folder = tmp_path_factory.mktemp("generated") / "raw"
-    _command("generate", "--out", folder, "--scale", "0.002", "--seed", "1").done()
-    return folder
+
+    def make(folder: Path) -> None:
+        _command("generate", "--out", folder / "raw", "--scale", "0.002", "--seed", "1").done()
+
+    return made_once("generated", make) / "raw"
 
 
 SETTINGS = {
@@ -183,6 +206,16 @@ def quick():
     }
 
 
+@pytest.fixture
+def failing(iris, write_experiment, quick, tmp_path):
+    """Return a sweep of a matrix: 3 of its 6 fits fail, since the solver cannot do one of two right values."""
+    np.savez(tmp_path / "iris.npz", X=iris[0], y=iris[1])
+    search = {**quick, "param_grid": {"dual": [True, False]}}
+    return write_experiment(
+        tmp_path / "failing.yaml", tmp_path / "iris.npz", data={"format": "npz"}, features=None, search=search
+    )
+
+
 @dataclass(frozen=True)
 class Finished:
     """A workspace with tables, matrices and one run; to be read only, unless it is a copy."""
@@ -203,12 +236,30 @@ class Finished:
 
 
 @pytest.fixture(scope="session")
-def finished(command, raw, write_experiment, tmp_path_factory):
-    """One workspace after one ``sparksweep predict``: swept, refitted, predicted. For reading only."""
-    folder = tmp_path_factory.mktemp("finished")
-    experiment = write_experiment(folder / "small.yaml", raw)
-    command("predict", experiment, "--workspace", folder / "workspace").done()
-    return Finished(folder / "workspace", experiment, raw)
+def finished(command, write_experiment, made_once):
+    """The small source after one ``sparksweep predict``: swept, refitted, predicted. For reading only."""
+
+    def make(folder: Path) -> None:
+        _small_source(folder / "raw")
+        experiment = write_experiment(folder / "small.yaml", folder / "raw")
+        command("predict", experiment, "--workspace", folder / "workspace").done()
+
+    folder = made_once("finished", make)
+    return Finished(folder / "workspace", folder / "small.yaml", folder / "raw")
+
+
+@pytest.fixture(scope="session")
+def copy_workspace():
+    """Return a function that copies a workspace, as if it were made of another source, which has the same zips."""
+
+    def make(workspace: Path, copy: Path, source: Path) -> Path:
+        shutil.copytree(workspace, copy)
+        report = copy / "tables" / "ingest.json"
+        content = json.loads(report.read_text(encoding="utf-8"))
+        report.write_text(json.dumps({**content, "source": str(source)}), encoding="utf-8")
+        return copy
+
+    return make
 
 
 @pytest.fixture
@@ -216,6 +267,13 @@ def copied(finished, tmp_path):
     """Return the finished workspace as a copy that may be changed."""
     shutil.copytree(finished.workspace, tmp_path / "workspace")
     return Finished(tmp_path / "workspace", finished.experiment, finished.raw)
+
+
+@pytest.fixture
+def prepared(finished, source, copy_workspace, write_experiment, tmp_path):
+    """Return the finished workspace as a copy, made of `source`, which may be changed too."""
+    workspace = copy_workspace(finished.workspace, tmp_path / "workspace", source.folder)
+    return Finished(workspace, write_experiment(tmp_path / "small.yaml", source.folder), source.folder)
 
 
 @pytest.fixture(scope="session")
@@ -267,6 +325,16 @@ def files():
 
 
 @pytest.fixture(scope="session")
+def contents():
+    """Return a function that gives what is in every file below a folder."""
+
+    def walk(folder: Path) -> dict[str, bytes]:
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    return walk
+
+
+@pytest.fixture(scope="session")
 def leftovers():
     """Return a function that lists what is hidden below a folder: temporary names that were never given up."""
 
@@ -288,7 +356,7 @@ HEADERS = {
 }
 
 
-def _tiny_tables() -> dict[str, list[str]]:
+def _small_tables() -> dict[str, list[str]]:
     """Return the rows of seven small tables: 48 train devices, 4 of each group, 6 test devices, an event each."""
     train = [(100 + number, GROUPS[number % 12]) for number in range(48)]
     ids = [device for device, _ in train] + list(range(900, 906))
@@ -332,14 +400,28 @@ class Source:
         return self.write(name, text.replace(old, new, 1))
 
 
+def _new_source(folder: Path) -> Source:
+    folder.mkdir()
+    return Source(folder)
+
+
+@pytest.fixture(scope="session")
+def new_source():
+    """Return a function that makes a folder for zips, none in it yet."""
+    return _new_source
+
+
+def _small_source(folder: Path) -> Source:
+    made = _new_source(folder)
+    for name, rows in _small_tables().items():
+        made.write(name, "\n".join([HEADERS[name], *rows]) + "\n")
+    return made
+
+
 @pytest.fixture
 def source(tmp_path):
     """Return seven small and right zips in ``tmp_path / "raw"``."""
-    made = Source(tmp_path / "raw")
-    made.folder.mkdir()
-    for name, rows in _tiny_tables().items():
-        made.write(name, "\n".join([HEADERS[name], *rows]) + "\n")
-    return made
+    return _small_source(tmp_path / "raw")
 
 
 @pytest.fixture

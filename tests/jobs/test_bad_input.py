@@ -49,7 +49,8 @@ def nothing_left(tmp_path, files):
     return check
 
 
-def test_the_small_source_is_right(ingest, sweep, source):
+@pytest.mark.usefixtures("prepared")
+def test_the_small_source_is_right(ingest, sweep):
     """All that follows spoils this source or these settings; here they are not spoilt."""
     assert re.search(r"gender_age_train +48 +0 +0 +48", ingest().done())
     assert "best score: " in sweep("search.param_grid.C=[1.0]").done()
@@ -206,20 +207,20 @@ def test_repeated_event_id(ingest, source, nothing_left):
     nothing_left()
 
 
-def test_group_that_is_none_of_the_twelve(sweep, source, files, tmp_path):
+def test_group_that_is_none_of_the_twelve(sweep, source, prepared, files):
     source.spoil("gender_age_train", ",M39+\n", ",M99+\n")
+    for name in ("matrix", "runs", "ledger"):
+        shutil.rmtree(prepared.workspace / name)
     line = sweep().failed(1)
     assert line.startswith("gender_age_train.csv: data line 12, column group: 'M99+' is none of F23-, F24-26, ")
-    assert {path.split("/")[0] for path in files(tmp_path / "workspace")} == {"tables"}
+    assert {path.split("/")[0] for path in files(prepared.workspace)} == {"tables"}
 
 
-def test_a_damaged_source_leaves_the_tables_that_were_there(ingest, source, files, tmp_path, command):
-    assert ingest().code == 0
-    workspace = tmp_path / "workspace"
-    before = {path: (workspace / path).read_bytes() for path in files(workspace)}
+def test_a_damaged_source_leaves_the_tables_that_were_there(ingest, source, prepared, contents):
+    before = contents(prepared.workspace)
     source.spoil("events", "\n3,102,", "\n3,A102,")
     ingest("--rebuild").failed(1)
-    assert {path: (workspace / path).read_bytes() for path in files(workspace)} == before
+    assert contents(prepared.workspace) == before
 
 
 @pytest.mark.slow
@@ -319,26 +320,30 @@ def test_experiment_that_is_no_yaml(command, tmp_path, nothing_left):
         ("search.param_grid.Cc=[1.0]", ["Cc", "'C'"]),
         ("search.params.max_itr=5", ["max_itr"]),
         ("search.cv={splitter: sklearn.model_selection.NoFold}", ["sklearn.model_selection.NoFold"]),
-        ("search.cv=folds", ["folds"]),
     ],
 )
-def test_names_and_values_the_search_does_not_know(sweep, files, tmp_path, override, words):
-    """Found before anything is built where that is possible, and in any case before a run begins."""
+def test_names_and_values_the_search_does_not_know(sweep, nothing_left, override, words):
+    """Found before anything is built."""
     ended = sweep(override, *(["search.refit=accuracy"] if "[accuracy" in override else []))
     line = ended.failed(2)
     key = re.match(r"(search\.\w+)", override).group(1)
     assert key in line
     for word in words:
         assert word in line
-    assert not any(path.startswith("runs/") for path in files(tmp_path / "workspace"))
+    nothing_left()
 
 
-def test_cv_larger_than_the_smallest_class(sweep, files, tmp_path):
-    line = sweep("search.cv=5").failed(2)
+@pytest.mark.parametrize(
+    ("override", "words"), [("search.cv=folds", ["folds"]), ("search.cv=5", ["5", "4"])], ids=["folds", "too many"]
+)
+def test_cv_that_the_matrix_cannot_have(sweep, prepared, contents, override, words):
+    """Too many is more than the smallest class has rows. Found before a run begins."""
+    before = contents(prepared.workspace)
+    line = sweep(override).failed(2)
     assert "search.cv: " in line
-    assert "5" in line
-    assert "4" in line
-    assert not any(path.startswith("runs/") for path in files(tmp_path / "workspace"))
+    for word in words:
+        assert word in line
+    assert contents(prepared.workspace) == before
 
 
 def test_no_such_run(command, finished, files):
@@ -375,20 +380,29 @@ def test_no_write_permission_for_generated_data(command, forbidden):
     assert re.search(r"not permitted|[Pp]ermission denied|[Rr]ead-only", line)
 
 
-@pytest.mark.parametrize("place", ["workspace", "workspace/tables", "workspace/matrix", "workspace/runs"])
-def test_a_file_where_a_folder_is_needed(sweep, files, tmp_path, place):
-    path = tmp_path / place
-    path.parent.mkdir(parents=True, exist_ok=True)
+@pytest.mark.parametrize("place", ["tables", "matrix", "runs"])
+def test_a_file_where_a_folder_is_needed(sweep, prepared, contents, place):
+    workspace = prepared.workspace
+    for name in ("runs", "ledger", "matrix", "tables"):
+        shutil.rmtree(workspace / name)
+        if name == place:
+            break
+    (workspace / place).write_text("in the way")
+    before = contents(workspace)
+    line = sweep().failed(1)
+    assert str(workspace / place) in line
+    after = contents(workspace)
+    assert {path: after[path] for path in before} == before
+    assert not any("/.scratch" in f"/{path}" for path in after)
+
+
+def test_a_file_where_the_workspace_is_needed(sweep, files, tmp_path):
+    path = tmp_path / "workspace"
     path.write_text("in the way")
     line = sweep().failed(1)
     assert str(path) in line
     assert path.read_text() == "in the way"
-    if place == "workspace":
-        assert files(tmp_path) == {"mine.yaml", "workspace", *(f"raw/{name}" for name in files(tmp_path / "raw"))}
-    else:
-        built = {path.split("/")[0] for path in files(tmp_path / "workspace")}
-        assert built == {"tables", "matrix", "runs"} & built
-        assert not any("/.scratch" in f"/{path}" for path in files(tmp_path / "workspace"))
+    assert files(tmp_path) == {"mine.yaml", "workspace", *(f"raw/{name}" for name in files(tmp_path / "raw"))}
 
 
 @contextlib.contextmanager
@@ -420,18 +434,13 @@ def test_disk_full_while_tables_are_written(command, spark, raw, write_experimen
     assert command("ingest", experiment, "--workspace", tmp_path / "workspace").code == 0
 
 
-def test_disk_full_while_a_matrix_is_written(command, spark, sweep, source, files, leftovers, tmp_path):
-    with full_disk(spark, 700):
-        # Spark's own files are small too: the tables are made before.
-        pass
-    sweep("search.param_grid.C=[1.0]").done()
-    workspace = tmp_path / "workspace"
-    before = {path: (workspace / path).read_bytes() for path in files(workspace)}
+def test_disk_full_while_a_matrix_is_written(sweep, prepared, contents, leftovers):
+    before = contents(prepared.workspace)
     with full_disk_here(1_000):
         line = sweep("features.sets=[brand_model, weekday]").failed(1)
     assert re.search(FULL, line)
-    assert {path: (workspace / path).read_bytes() for path in files(workspace)} == before
-    assert leftovers(workspace) == []
+    assert contents(prepared.workspace) == before
+    assert leftovers(prepared.workspace) == []
 
 
 @contextlib.contextmanager

@@ -46,23 +46,17 @@ def submit(cluster_module, environment_archive):
     return run
 
 
-def newest_run(workspace):
-    folder = max(path for path in (workspace / "runs").iterdir() if not path.name.startswith("."))
+def only_run(workspace):
+    (folder,) = (workspace / "runs").iterdir()
     return json.loads((folder / "run.json").read_text())
 
 
-def test_sweep_runs_by_the_line_and_its_failed_fits_are_told(
-    submit, copied, write_experiment, quick, environment_archive, tmp_path
-):
-    failing = {
-        **quick,
-        "param_grid": {"dual": [True, False]},
-    }  # each value is right, but the solver cannot do the first
-    experiment = write_experiment(tmp_path / "failing.yaml", copied.raw, search=failing)
-    ended = submit(experiment, copied.workspace, "--set", "search.cv=2", "--executors", "3")
+def test_sweep_runs_by_the_line_and_its_failed_fits_are_told(submit, failing, environment_archive, tmp_path):
+    workspace = tmp_path / "workspace"
+    ended = submit(failing, workspace, "--set", "search.cv=2", "--executors", "3")
     assert ended.returncode == 3, ended.stdout
     assert "sparksweep: finished with failed fits: failed_fits=" in ended.stderr
-    run = newest_run(copied.workspace)
+    run = only_run(workspace)
     assert (run["status"], run["n_fits"], run["n_failed"]) == ("complete", 4, 2)
     spark = run["spark"]
     assert spark["spark.master"] == "local[1]"

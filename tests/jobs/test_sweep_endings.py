@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-import pyarrow.parquet as pq
 import pytest
 
 from sparksweep import load_run
@@ -101,17 +100,21 @@ def wait_until(condition, process: subprocess.Popen, seconds: float = 120.0):
 
 @pytest.mark.slow
 def test_ctrl_c_in_the_middle_of_a_sweep(
-    command, copied, write_experiment, start_process, sparksweep_program, cluster_module, leftovers, tmp_path
+    command, sweep_file, npz, write_experiment, start_process, sparksweep_program, cluster_module, leftovers, tmp_path
 ):
     """The terminal sends SIGINT to all processes of the command, the JVM included."""
-    grid = {"n_estimators": [100_000], "max_depth": [3, 4]}
-    experiment = write_experiment(tmp_path / "long.yaml", copied.raw, search={"param_grid": grid})
+    _, first = sweep_file(npz, "npz")
+    workspace, results = tmp_path / "workspace", first.results
+    grid = {"n_estimators": [10**6], "max_depth": [3, 4]}
+    experiment = write_experiment(
+        tmp_path / "long.yaml", npz, data={"format": "npz"}, features=None, search={"param_grid": grid}
+    )
     process = start_process(
         sparksweep_program,
         "sweep",
         experiment,
         "--workspace",
-        copied.workspace,
+        workspace,
         env=cluster_module.java_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -127,9 +130,10 @@ def test_ctrl_c_in_the_middle_of_a_sweep(
         maps = [Path(f"/proc/{child.pid}/maps") for child in started]
         return started if any("libxgboost" in path.read_text() for path in maps if path.exists()) else []
 
-    started = wait_until(lambda: len(copied.runs) == 2 and training(), process)
+    started = wait_until(training, process)
     time.sleep(2)
-    run = copied.runs[1]
+    run = max((workspace / "runs").iterdir())
+    assert run.name != first.run_id
     assert load_run(str(run)).facts["status"] == "running"
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -141,12 +145,12 @@ def test_ctrl_c_in_the_middle_of_a_sweep(
     assert facts["status"] == "interrupted"
     assert facts["reason"] == "stopped by the user or the scheduler; the same command goes on where it stopped"
     assert not (run / "results.parquet").exists()
-    assert leftovers(copied.workspace) == []
+    assert leftovers(workspace) == []
     _, alive = psutil.wait_procs(started, timeout=30)
     assert alive == []
-    listed = command("runs", "list", "--workspace", copied.workspace).done().splitlines()
+    listed = command("runs", "list", "--workspace", workspace).done().splitlines()
     assert re.fullmatch(rf"{run.name} +interrupted +long +.*", listed[2])
-    assert pq.read_table(copied.run / "results.parquet").num_rows == 4
+    assert first.results.equals(results)
 
 
 def test_the_same_sweep_again_trains_nothing_and_is_a_run_of_its_own(sweep_file, npz):

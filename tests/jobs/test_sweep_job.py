@@ -24,9 +24,20 @@ from xgboost import XGBClassifier
 from sparksweep import load_run
 from sparksweep.matrix import open_matrix
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.versions, pytest.mark.timeout(2400)]
 
 JOBS = Path(__file__).parents[2] / "jobs"
+# A JVM that has just started takes 20 s of a processor for a job, later ones are done in 1 to 4: so one does them all.
+STAGES = ("ingest", "features", "sweep", "predict")
+ALL_JOBS = f"""
+import runpy, sys
+for stage in {STAGES}:
+    sys.argv[0] = f"{JOBS}/{{stage}}.py"
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as end:
+        print(f"-------- {{stage}} ended with {{end.code}}", flush=True)
+"""
 GROUPS = [
     "F23-",
     "F24-26",
@@ -52,10 +63,10 @@ GRID = {
 
 @pytest.fixture(scope="module")
 def submit(process, cluster_module):
-    """Return a function that runs one of jobs/ by the package's own spark-submit."""
+    """Return a function that runs a job by the package's own spark-submit."""
 
     def run(
-        job: str,
+        job: Path,
         experiment: Path,
         workspace: Path,
         *more: str,
@@ -65,7 +76,7 @@ def submit(process, cluster_module):
         quick = [f"spark.{process}.extraJavaOptions={QUICK_JAVA}" for process in ("driver", "executor")]
         settings = [word for setting in ("spark.ui.enabled=false", *quick, *conf) for word in ("--conf", setting)]
         command = [cluster_module.spark_submit(), "--master", master, "--driver-memory", "512m", *settings]
-        return process(*command, JOBS / f"{job}.py", experiment, "--workspace", workspace, *more)
+        return process(*command, job, experiment, "--workspace", workspace, *more)
 
     return run
 
@@ -91,8 +102,11 @@ def submitted(submit, raw, write_experiment, tmp_path_factory):
     folder = tmp_path_factory.mktemp("submitted")
     experiment = write_experiment(folder / "small.yaml", raw, search={"param_grid": GRID})
     workspace = folder / "workspace"
-    said = {job: submit(job, experiment, workspace).done() for job in ("ingest", "features", "sweep", "predict")}
-    return Submitted(workspace, experiment, raw, said)
+    (folder / "all_jobs.py").write_text(ALL_JOBS)
+    out = submit(folder / "all_jobs.py", experiment, workspace).done()
+    *said, rest = re.split(r"^-------- (?:\w+) ended with 0\n", out, flags=re.MULTILINE)
+    assert rest == ""
+    return Submitted(workspace, experiment, raw, dict(zip(STAGES, said, strict=True)))
 
 
 @pytest.fixture(scope="module")
@@ -355,7 +369,9 @@ def on_cluster(submit, submitted, cluster_module, tmp_path_factory):
         "spark.scheduler.maxRegisteredResourcesWaitingTime=60s",
     )
     with cluster_module.standalone_cluster(folder) as master:
-        ended = submit("sweep", submitted.experiment, folder / "workspace", "--predict", master=master, conf=conf)
+        ended = submit(
+            JOBS / "sweep.py", submitted.experiment, folder / "workspace", "--predict", master=master, conf=conf
+        )
         said = {"sweep": ended.done()}
     return folder, Submitted(folder / "workspace", submitted.experiment, submitted.raw, said)
 

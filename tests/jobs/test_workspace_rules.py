@@ -26,10 +26,6 @@ def runs_of(workspace: Path) -> list[Path]:
     return sorted((workspace / "runs").iterdir())
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 def facts_of(run: Path) -> dict:
     return json.loads((run / "run.json").read_text(encoding="utf-8"))
 
@@ -37,7 +33,7 @@ def facts_of(run: Path) -> dict:
 # ---- One workspace, several commands
 
 
-def test_a_second_sweep_is_a_second_run_and_the_first_stays(command, copied):
+def test_a_second_sweep_is_a_second_run_and_the_first_stays(command, copied, contents):
     before = contents(copied.run)
     out = command("sweep", copied.experiment, "--workspace", copied.workspace, "--set", "search.cv=2").done()
     first, second = runs_of(copied.workspace)
@@ -56,8 +52,9 @@ def test_the_same_sweep_again_gives_the_same_under_a_new_id(command, copied):
     assert (first / "sweeping_results.txt").read_bytes() == (second / "sweeping_results.txt").read_bytes()
 
 
-def test_another_source_is_refused(command, copied, source):
+def test_another_source_is_refused(command, copied, source, contents):
     """... and nothing of what is there is touched; --rebuild makes it anew."""
+    source.spoil("gender_age_train", "\n100,", "\n99,")
     before = contents(copied.workspace)
     arguments = (copied.experiment, "--workspace", copied.workspace, "--set", f"data.source={source.folder}")
     for name in ("ingest", "features", "sweep", "predict"):
@@ -69,57 +66,47 @@ def test_another_source_is_refused(command, copied, source):
     out = command("features", *arguments, "--rebuild").done()
     assert "features: train has 48 rows" in out
     train = open_matrix(copied.workspace / "matrix/four_sets/train", verify=True)
-    assert train.rows.tolist() == list(range(100, 148))
+    assert train.rows.tolist() == [99, *range(101, 148)]
     assert json.loads((copied.workspace / "tables/ingest.json").read_text())["source"] == str(source.folder)
     assert len(runs_of(copied.workspace)) == 1
 
 
-def test_of_a_changed_source_what_depends_on_it_is_made_again(command, source, write_experiment, quick, tmp_path):
-    experiment, workspace = write_experiment(tmp_path / "mine.yaml", source.folder), tmp_path / "workspace"
-    features = ("--set", "features.sets=[weekday]")
-    command("features", experiment, "--workspace", workspace, *features).done()
+def test_of_a_changed_source_what_depends_on_it_is_made_again(command, prepared, source, contents):
+    workspace, arguments = prepared.workspace, ("features", prepared.experiment, "--workspace", prepared.workspace)
     tables, matrix = contents(workspace / "tables"), contents(workspace / "matrix")
     phones = {name: data for name, data in tables.items() if name.startswith("phone")}
     source.spoil("app_events", "\n1,", "\n2,")
-    out = command("features", experiment, "--workspace", workspace, *features).done()
+    out = command(*arguments).done()
     assert f"/workspace/tables is made anew: changed in {source.folder}\n" in out
     assert "ingest: app_events of " in out
     assert "features: " not in out
-    assert contents(workspace / "matrix") == matrix, "which is made of events alone"
+    assert contents(workspace / "matrix") == matrix, "which is not made of app events"
     after = contents(workspace / "tables")
     assert {name: data for name, data in after.items() if name.startswith("phone")} == phones
     assert after["ingest.json"] != tables["ingest.json"]
     source.spoil("events", "2016-05-02", "2016-05-03")
-    out = command("features", experiment, "--workspace", workspace, *features).done()
+    out = command(*arguments).done()
     assert "ingest: events of " in out
     assert "features: matrix/four_sets is made anew: changed tables events\n" in out
     assert contents(workspace / "matrix") != matrix
-    assert "anew" not in command("features", experiment, "--workspace", workspace, *features).done()
+    assert "anew" not in command(*arguments).done()
 
 
-def test_predict_with_a_run_does_not_make_anew_what_the_run_was_fitted_on(
-    command, source, write_experiment, quick, tmp_path
-):
-    search = {**quick, "params": {}, "cv": 2}
-    experiment, workspace = write_experiment(tmp_path / "mine.yaml", source.folder, search=search), tmp_path / "ws"
-    command("sweep", experiment, "--workspace", workspace).done()
-    (run,) = runs_of(workspace)
-    before = contents(workspace)
+def test_predict_with_a_run_does_not_make_anew_what_the_run_was_fitted_on(command, prepared, source, contents):
+    workspace, before = prepared.workspace, contents(prepared.workspace)
+    arguments = ("predict", prepared.experiment, "--workspace", workspace, "--run", prepared.run.name)
     source.spoil("gender_age_test", "905", "906")
-    line = command("predict", experiment, "--workspace", workspace, "--run", run.name).failed(2)
-    assert line == (
+    assert command(*arguments).failed(2) == (
         f"ingest: gender_age_test of {workspace / 'tables'} would have to be made anew: changed in {source.folder}; "
-        f"run {run.name} was fitted on what is there; sweep first, or predict without --run"
+        f"run {prepared.run.name} was fitted on what is there; sweep first, or predict without --run"
     )
     assert contents(workspace) == before
-    fewer = ("--set", "features.sets=[hour]")
-    line = command("predict", experiment, "--workspace", workspace, "--run", run.name, *fewer).failed(2)
-    assert "would have to be made anew" in line
+    assert "would have to be made anew" in command(*arguments, "--set", "features.sets=[hour]").failed(2)
     assert contents(workspace) == before
 
 
-def test_strict_ingest(command, source, write_experiment, tmp_path):
-    experiment, workspace = write_experiment(tmp_path / "mine.yaml", source.folder), tmp_path / "workspace"
+def test_strict_ingest(command, logs, tmp_path):
+    experiment, workspace = logs, tmp_path / "workspace"
     ended = command("ingest", experiment, "--workspace", workspace, "--strict")
     assert ended.code == 1
     warnings = [line for line in ended.err.splitlines() if line.startswith("sparksweep: error: ")]
@@ -149,19 +136,19 @@ def test_the_same_files_elsewhere_are_the_same_source(command, copied, tmp_path)
     assert "ingest: " not in out
 
 
-def test_the_zips_may_go_after_ingest(command, source, write_experiment, quick, tmp_path):
+def test_the_zips_may_go_after_ingest(command, prepared, write_experiment, quick, tmp_path):
     """But another folder that does not exist is not taken for the one that went."""
-    experiment = write_experiment(tmp_path / "mine.yaml", source.folder, search={**quick, "cv": 2, "params": {}})
-    workspace = tmp_path / "workspace"
-    command("ingest", experiment, "--workspace", workspace).done()
-    shutil.rmtree(source.folder)
-    assert "best score" in command("sweep", experiment, "--workspace", workspace).done()
+    experiment, workspace = write_experiment(tmp_path / "mine.yaml", prepared.raw, search=quick), prepared.workspace
+    shutil.rmtree(prepared.raw)
+    out = command("sweep", experiment, "--workspace", workspace, "--set", "features.sets=[weekday]").done()
+    assert "features: train has 48 rows x 7 columns" in out
+    assert "best score" in out
     absent = tmp_path / "absent"
     line = command("sweep", experiment, "--workspace", workspace, "--set", f"data.source={absent}").failed(2)
     assert line.startswith(f"data.source: {absent} does not exist, and the workspace {workspace} was made of ")
 
 
-def test_other_feature_sets_rebuild_the_matrix_only(command, copied):
+def test_other_feature_sets_rebuild_the_matrix_only(command, copied, contents):
     tables = contents(copied.workspace / "tables")
     changed = ("--set", "features.sets=[weekday, hour]", "--set", "features.encoding=indicator")
     out = command("features", copied.experiment, "--workspace", copied.workspace, *changed).done()
@@ -182,12 +169,12 @@ def test_of_a_matrix_that_lacks_a_file_both_parts_are_made_again(command, copied
     assert open_matrix(copied.workspace / "matrix/four_sets/train", verify=True).y is not None
 
 
-def test_another_name_is_a_second_matrix(command, copied):
+def test_another_name_is_a_second_matrix(command, copied, contents):
     before = contents(copied.workspace / "matrix/four_sets")
     named = ("--set", "features.name=weekdays", "--set", "features.sets=[weekday]")
     command("features", copied.experiment, "--workspace", copied.workspace, *named).done()
     assert contents(copied.workspace / "matrix/four_sets") == before
-    assert open_matrix(copied.workspace / "matrix/weekdays/test").X.shape == (224, 7)
+    assert open_matrix(copied.workspace / "matrix/weekdays/test").X.shape == (6, 7)
 
 
 def test_a_model_of_other_features_does_not_predict(command, copied):
@@ -261,7 +248,8 @@ def test_relative_paths_and_a_workspace_with_blanks_and_umlauts(
 ):
     monkeypatch.chdir(tmp_path)
     search = {**quick, "params": {}, "cv": 2}
-    write_experiment(tmp_path / "mein versuch.yaml", Path("raw"), search=search)
+    features = {"sets": ["brand_model", "weekday"]}
+    write_experiment(tmp_path / "mein versuch.yaml", Path("raw"), features=features, search=search)
     workspace = Path("Übung 1 % #", "arbeit")
     out = command("predict", "mein versuch.yaml", "--workspace", workspace).done()
     (run,) = runs_of(tmp_path / workspace)
@@ -486,27 +474,53 @@ feature_sets:
 """
 
 
-@pytest.fixture
-def logs(tmp_path, source, write_experiment, quick, monkeypatch):
-    """Return an experiment on tables of a shop, and their folder."""
+@pytest.fixture(scope="module")
+def write_shop(new_source, write_experiment, quick):
+    """Return a function that writes a shop's logs, their schema and an experiment, which names both from its folder."""
     shoppers = [f"{number},{'early' if number % 2 else 'late'}" for number in range(40)]
     visits = [f"{number},2026-03-0{1 + number % 5} {7 + 12 * (1 - number % 2):02d}:30:00" for number in range(45)]
-    source.write("shoppers", "\n".join(["shopper,kind", *shoppers]) + "\n")
-    source.write("others", "\n".join(["shopper", *map(str, range(40, 45))]) + "\n")
-    source.write("visits", "\n".join(["shopper,time", *visits, "99,2026-03-01 00:00:00"]) + "\n")
-    (tmp_path / "shop.yaml").write_text(LOGS, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
     data = {"format": "logs", "schema_file": "shop.yaml"}
     features = {"name": "shop", "sets": ["hour", "day"]}
     search = {**quick, "params": {}, "cv": 2}
-    return write_experiment(tmp_path / "mine.yaml", source.folder, data=data, features=features, search=search)
+
+    def write(folder: Path) -> Path:
+        source = new_source(folder / "raw")
+        source.write("shoppers", "\n".join(["shopper,kind", *shoppers]) + "\n")
+        source.write("others", "\n".join(["shopper", *map(str, range(40, 45))]) + "\n")
+        source.write("visits", "\n".join(["shopper,time", *visits, "99,2026-03-01 00:00:00"]) + "\n")
+        (folder / "shop.yaml").write_text(LOGS, encoding="utf-8")
+        return write_experiment(folder / "mine.yaml", Path("raw"), data=data, features=features, search=search)
+
+    return write
 
 
-def test_own_event_logs_from_zips_to_predictions(command, logs, tmp_path):
-    workspace = tmp_path / "workspace"
-    out = command("sweep", logs, "--workspace", workspace, "--predict").done()
-    assert "features: train has 40 rows x 7 columns, 80 values" in out
-    assert "features: test has 5 rows x 7 columns, 10 values" in out
+@pytest.fixture(scope="module")
+def shop(command, write_shop, tmp_path_factory):
+    """Return the workspace of a shop after one sweep with predictions, and what was said. For reading only."""
+    folder = tmp_path_factory.mktemp("shop")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        said = command("sweep", write_shop(folder), "--workspace", "workspace", "--predict").done()
+    return folder / "workspace", said
+
+
+@pytest.fixture
+def logs(write_shop, tmp_path, monkeypatch):
+    """Return an experiment on the logs of a shop; they, and their schema, may be changed."""
+    monkeypatch.chdir(tmp_path)
+    return write_shop(tmp_path)
+
+
+@pytest.fixture
+def swept(shop, logs, copy_workspace, tmp_path):
+    """Return the shop's workspace as a copy, made of the logs of this test."""
+    return copy_workspace(shop[0], tmp_path / "workspace", tmp_path / "raw")
+
+
+def test_own_event_logs_from_zips_to_predictions(command, shop, logs):
+    workspace, said = shop
+    assert "features: train has 40 rows x 7 columns, 80 values" in said
+    assert "features: test has 5 rows x 7 columns, 10 values" in said
     (run,) = runs_of(workspace)
     with open(run / "submission.csv", encoding="utf-8", newline="") as file:
         header, *lines = csv.reader(file)
@@ -517,17 +531,15 @@ def test_own_event_logs_from_zips_to_predictions(command, logs, tmp_path):
     assert "warning: visits: 1 rows have a shopper that is not in shoppers or others (1 values, such as 99)" in report
 
 
-def test_a_changed_schema_makes_anew_what_it_is_about(command, logs, tmp_path):
-    workspace = tmp_path / "workspace"
-    command("features", logs, "--workspace", workspace).done()
-    assert "anew" not in command("features", logs, "--workspace", workspace).done()
+def test_a_changed_schema_makes_anew_what_it_is_about(command, logs, swept, tmp_path):
+    assert "anew" not in command("features", logs, "--workspace", swept).done()
     schema = tmp_path / "shop.yaml"
     schema.write_text(LOGS.replace("weekday(time)", "weekday(time) + 1"), encoding="utf-8")
-    out = command("features", logs, "--workspace", workspace).done()
+    out = command("features", logs, "--workspace", swept).done()
     assert "features: matrix/shop is made anew: definitions was " in out
     assert "ingest" not in out
     schema.write_text(LOGS.replace("time: timestamp", "time: string").replace("(time)", "(to_date(time))"))
-    out = command("features", logs, "--workspace", workspace).done()
+    out = command("features", logs, "--workspace", swept).done()
     assert "ingest: visits of " in out
 
 
@@ -548,23 +560,17 @@ def test_a_wrong_schema_is_told_before_anything_is_done(command, logs, tmp_path,
     assert not (tmp_path / "workspace").exists()
 
 
-def test_another_schema_of_tables_whose_zips_are_gone_is_refused(command, logs, source, tmp_path):
-    workspace = tmp_path / "workspace"
-    command("features", logs, "--workspace", workspace).done()
-    shutil.rmtree(source.folder)
-    command("features", logs, "--workspace", workspace).done()
+def test_another_schema_of_tables_whose_zips_are_gone_is_refused(command, logs, swept, tmp_path):
+    shutil.rmtree(tmp_path / "raw")
+    assert "anew" not in command("features", logs, "--workspace", swept).done()
     (tmp_path / "shop.yaml").write_text(LOGS.replace("time: timestamp", "time: string"), encoding="utf-8")
-    line = command("features", logs, "--workspace", workspace).failed(2)
-    assert line.endswith(
-        f"the schema of visits is another than that of the tables in {workspace}; put the archives back"
-    )
+    line = command("features", logs, "--workspace", swept).failed(2)
+    assert line.endswith(f"the schema of visits is another than that of the tables in {swept}; put the archives back")
 
 
-def test_a_test_matrix_that_the_schema_no_longer_has_is_not_predicted(command, logs, tmp_path):
-    workspace = tmp_path / "workspace"
-    command("features", logs, "--workspace", workspace).done()
+def test_a_test_matrix_that_the_schema_no_longer_has_is_not_predicted(command, logs, swept, tmp_path):
     (tmp_path / "shop.yaml").write_text(LOGS.replace("test: others, ", "").replace(", others]", "]"), encoding="utf-8")
-    out = command("sweep", logs, "--workspace", workspace, "--predict").done()
+    out = command("sweep", logs, "--workspace", swept, "--predict").done()
     assert "predict: nothing, since " in out
 
 

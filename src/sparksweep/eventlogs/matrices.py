@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 from pyspark import Broadcast
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_type
 
 from sparksweep.errors import SessionError, UsageError
-from sparksweep.eventlogs.expressions import is_name
+from sparksweep.eventlogs.columns import column_of
 from sparksweep.eventlogs.schema import LogSchema, Lookup, SetSettings
 from sparksweep.features import (
     Counts,
@@ -160,27 +160,25 @@ class _Logs:
         return self._counts[place]
 
     def _counting(self, settings: SetSettings, is_first: bool) -> Any:
-        key, value = self._schema.rows.key, _expression(settings.by).alias(VALUE)
+        key, value = self._schema.rows.key, column_of(settings.by).alias(VALUE)
         known = self._values.get((settings.table, settings.by))
         table_df = self._tables[settings.table]
         if settings.through is None:
             return counted(table_df.select(key, value, LINE), key, VALUE, self._rows, known, is_first)
         owner = self._schema.tables[settings.through].key[0]
-        has_bundles = is_name(settings.by) and self._schema.tables[settings.table].key[:1] == [owner]
-        bundles_df = self._bundles.get(settings.table, table_df) if has_bundles else table_df
-        things_df = bundles_df.select(F.col(owner).alias(OWNER), value)
+        # Whole numbers that are all known need not be taken apart.
+        is_bundled = self._schema.tables[settings.table].key[:1] == [owner] and known is not None
+        kept_df = self._bundles.get(settings.table, table_df) if is_bundled else table_df
+        if dict(kept_df.dtypes).get(settings.by) == "binary":
+            table_df = kept_df
+        things_df = table_df.select(F.col(owner).alias(OWNER), value)
         owners_df = self._tables[settings.through].select(F.col(owner).alias(OWNER), key)
         return counted_by_owner(things_df, VALUE, owners_df, OWNER, key, self._rows, known)
 
     def _looked_up(self, lookup: Lookup, by: str) -> DataFrame:
         """Return which keys a counted value has."""
         table_df = self._tables[lookup.table]
-        keys_df = table_df.select(F.col(lookup.by or by).alias(VALUE), _expression(lookup.key).alias(LOOKED_UP))
+        keys_df = table_df.select(F.col(lookup.by or by).alias(VALUE), column_of(lookup.key).alias(LOOKED_UP))
         if lookup.words:
             return words(keys_df.withColumnRenamed(LOOKED_UP, "text"), "text", LOOKED_UP)
         return keys_df
-
-
-def _expression(text: str) -> Column:
-    """Return an expression of the schema; in brackets, where what looks like a name for it is an error."""
-    return F.col(text) if is_name(text) else F.expr(f"({text})")

@@ -106,30 +106,44 @@ def bundle_codes(things: SentThings, batches: Batches) -> Iterator[pa.RecordBatc
     things : SentThings
         All things there are.
     batches : iterable of RecordBatch
-        The owner, never null, and the thing, or a list of things; those that are null are left out.
+        The owner, never null, and the thing, which may be null; or bytes: things of one owner, numbers little-endian.
 
     Yields
     ------
     RecordBatch
-        The owner, and ``codes`` list of int32 of its things; an owner whose lines do not stand together, or not in one
-        batch, has several.
+        The owner, and ``codes``: int32 of its things, as bytes; an owner whose lines do not stand together, or not in
+        one batch, has several.
     """
     for batch in batches:
-        owners, values = _one_by_one(batch.column(0), batch.column(1))
-        if len(owners) == 0:
-            continue
-        codes = _codes(values, things.value)
-        changes = pc.not_equal(owners.slice(1), owners.slice(0, len(owners) - 1)).to_numpy(zero_copy_only=False)
-        starts = np.concatenate([[0], np.flatnonzero(changes) + 1]).astype(np.int32)
-        offsets = pa.array(np.append(starts, np.int32(len(codes))))
-        lists = pa.ListArray.from_arrays(offsets, pa.array(codes))
-        yield pa.RecordBatch.from_arrays([owners.take(pa.array(starts)), lists], names=[batch.schema.names[0], "codes"])
+        owners, values = batch.columns
+        if pa.types.is_binary(values.type):
+            values, ends = _unpacked(values, things.value.type)
+        else:
+            known = values.is_valid()
+            owners, values = owners.filter(known), values.filter(known)
+            changes = pc.not_equal(owners.slice(1), owners.slice(0, max(len(owners) - 1, 0)))
+            starts = np.append(0, np.flatnonzero(changes.to_numpy(zero_copy_only=False)) + 1)[: len(owners)]
+            owners, ends = owners.take(pa.array(starts)), np.append(starts, len(values))
+        codes = _codes(values, things.value).astype("<i4")
+        offsets = pa.py_buffer((ends * codes.itemsize).astype(np.int32))
+        bundles = pa.Array.from_buffers(pa.binary(), len(owners), [None, offsets, pa.py_buffer(codes)])
+        yield pa.RecordBatch.from_arrays([owners, bundles], names=[batch.schema.names[0], "codes"])
 
 
 @python_task
 def count_bundles(n_things: int, batches: Batches) -> Iterator[pa.RecordBatch]:
-    """Count equal pairs in lines of ``row`` int32 and ``codes`` list of int32; yields what `count_things` does."""
+    """Count equal pairs in lines of ``row`` int32 and ``codes``, int32 as bytes; yields what `count_things` does."""
     yield from _counted(map(_unbundled, batches), n_things)
+
+
+def _unpacked(bundles: pa.Array, kind: pa.DataType) -> tuple[pa.Array, NDArray[Any]]:
+    """Return the numbers that are kept as bytes, and where those of each bundle end, beginning with 0."""
+    width = kind.byte_width
+    offsets = np.frombuffer(bundles.buffers()[1], np.int32)[bundles.offset : bundles.offset + len(bundles) + 1]
+    data = bundles.buffers()[2]
+    size = int(offsets[-1] - offsets[0]) if len(bundles) else 0
+    values = np.frombuffer(data, kind.to_pandas_dtype(), size // width, int(offsets[0])) if size else np.array([])
+    return pa.array(values, kind), (offsets - offsets[0]) // width
 
 
 def _row_codes(batch: pa.RecordBatch, rows: Rows, things: pa.Array) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -149,20 +163,9 @@ def _with_id(batch: pa.RecordBatch) -> list[Any]:
     return [_ints(ids), *others]
 
 
-def _one_by_one(owners: pa.Array, values: pa.Array) -> tuple[pa.Array, pa.Array]:
-    """Return owner and thing, a line a thing."""
-    if pa.types.is_list(values.type):
-        owners, values = owners.take(pc.list_parent_indices(values)), pc.list_flatten(values)
-    if values.null_count:
-        known = values.is_valid()
-        owners, values = owners.filter(known), values.filter(known)
-    return owners, values
-
-
 def _unbundled(batch: pa.RecordBatch) -> tuple[NDArray[Any], NDArray[Any]]:
-    lists = batch.column(1)
-    sizes = np.diff(lists.offsets.to_numpy())
-    return np.repeat(_ints(batch.column(0)), sizes), _ints(lists.flatten())
+    codes, ends = _unpacked(batch.column(1), pa.int32())
+    return np.repeat(_ints(batch.column(0)), np.diff(ends)), _ints(codes)
 
 
 def _counted(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]], n_things: int) -> Iterator[pa.RecordBatch]:

@@ -19,7 +19,7 @@ from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
-from pyspark.sql.pandas.types import to_arrow_type
+from pyspark.sql.pandas.types import from_arrow_type, to_arrow_type
 
 from sparksweep.errors import UsageError
 from sparksweep.features.coding import bundle_codes, count_bundles, count_things, first_things, owner_rows
@@ -122,7 +122,8 @@ def counted_by_owner(
     Parameters
     ----------
     things_df : DataFrame
-        `owner` and `by`: a line a thing, or, where `by` is an array, a line some things.
+        `owner` and `by`: a line a thing; or, where `by` is bytes, a line some numbers of the type of `known`, one after
+        the other, little-endian (`sparksweep.ingest.read_kept`).
     by : str
         The column to count by; its nulls are left out.
     owners_df : DataFrame
@@ -138,13 +139,14 @@ def counted_by_owner(
         `by` is neither text nor whole numbers.
     """
     named_df = things_df.select(owner, by).where(F.col(owner).isNotNull() & F.col(by).isNotNull())
-    is_bundled = isinstance(named_df.schema[by].dataType, T.ArrayType)
-    single_df = named_df.select(F.explode(by).alias(by)) if is_bundled else named_df
-    kind = _countable(single_df, by)
-    things = _things(single_df, by, kind, known)
+    if known is not None and isinstance(named_df.schema[by].dataType, T.BinaryType):
+        kind: T.DataType = from_arrow_type(known.type)
+    else:
+        kind = _countable(named_df, by)
+    things = _things(named_df, by, kind, known)
     with broadcast(named_df.sparkSession, things) as sent:
         name = f"`{owner}` {named_df.schema[owner].dataType.simpleString()}"
-        bundles_df = named_df.mapInArrow(partial(bundle_codes, sent), f"{name}, codes array<int>")
+        bundles_df = named_df.mapInArrow(partial(bundle_codes, sent), f"{name}, codes binary")
         rows_df = owners_df.select(owner, key).mapInArrow(partial(owner_rows, rows), f"{name}, row int")
         # Both sides are of whole numbers and about as long; neither need be sorted only to be joined.
         owned_df = bundles_df.join(rows_df.hint("shuffle_hash"), on=owner, how="inner").select("row", "codes")

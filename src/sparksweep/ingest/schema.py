@@ -34,6 +34,7 @@ SPARK_TYPES: Mapping[ColumnType, T.DataType] = {
     "string": T.StringType(),
     "timestamp": T.TimestampType(),
 }
+_PACKED = {"int8", "int32", "int64", "float64"}
 
 
 @dataclass(frozen=True)
@@ -167,12 +168,19 @@ class TableSchema:
         fields = [T.StructField(column.name, SPARK_TYPES[column.type]) for column in self.columns]
         return T.StructType([*fields, T.StructField(LINE, T.LongType())])
 
+    def is_packed(self, name: str) -> bool:
+        """Whether the numbers of a bundle are kept as bytes, one after the other, little-endian; else as an array."""
+        column = self.column(name)
+        return column.type in _PACKED and not column.nullable
+
     def kept_schema(self) -> T.StructType:
-        """Return the columns of the table's Parquet files: with an owner, arrays of what its neighbouring rows have."""
+        """Return the columns of the table's Parquet files: with an owner, bundles of what neighbouring rows have."""
         if self.owner is None:
             return self.spark_schema()
-        fields = [
-            each if each.name in (self.owner, LINE) else T.StructField(each.name, T.ArrayType(each.dataType))
-            for each in self.spark_schema()
-        ]
-        return T.StructType(fields)
+        return T.StructType([self._kept(each) for each in self.spark_schema()])
+
+    def _kept(self, field: T.StructField) -> T.StructField:
+        if field.name in (self.owner, LINE):
+            return field
+        bundle = T.BinaryType() if self.is_packed(field.name) else T.ArrayType(field.dataType)
+        return T.StructField(field.name, bundle)

@@ -25,6 +25,7 @@ from pyspark.sql import functions as F
 
 from sparksweep.errors import DataError, ExpiredAccess
 from sparksweep.ingest.archive import describe_member
+from sparksweep.ingest.bundles import flat_rows
 from sparksweep.ingest.checking import DataCheck, Finding, columns_to_count
 from sparksweep.ingest.progress import ReadProgress
 from sparksweep.ingest.report import IngestReport, report_path
@@ -46,8 +47,6 @@ CANCEL_INTERVAL = 0.5
 RENEWALS = 2  # how often a table is begun anew because a task's leave to read its file ran out
 VALUE_COUNTS = "value_counts.parquet"
 REPEATED_KEYS = ".repeated_keys.csv"
-# Names that no column of a file has.
-_PLACE, _ROW = "place in the bundle", "row of the bundle"
 
 
 def source_fingerprint(source: Source | str | Path, schemas: Sequence[TableSchema]) -> dict[str, dict[str, str | int]]:
@@ -193,13 +192,7 @@ def read_kept(
 
 
 def _unbundled(kept_df: DataFrame, schema: TableSchema) -> DataFrame:
-    if schema.owner is None:
-        return kept_df
-    others = [name for name in schema.column_names if name != schema.owner]
-    rows = F.posexplode(F.arrays_zip(*others)).alias(_PLACE, _ROW)
-    line = (F.col(LINE) + F.col(_PLACE)).alias(LINE)
-    columns = [F.col(name if name == schema.owner else f"`{_ROW}`.`{name}`") for name in schema.column_names]
-    return kept_df.select(schema.owner, LINE, rows).select(*columns, line)
+    return kept_df if schema.owner is None else kept_df.mapInArrow(partial(flat_rows, schema), schema.spark_schema())
 
 
 def known_values(store: Store, schema: TableSchema, column: str, folder: str = "tables") -> pa.Array | None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import pyarrow as pa
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from sparksweep.config import DataSettings, FeatureSettings
-from sparksweep.eventlogs import LogSchema, build_log_matrices
+from sparksweep.eventlogs import LogSchema, build_log_matrices, check_expressions
 from sparksweep.ingest import TableSchema, known_values, read_kept, read_tables
 from sparksweep.matrix import Manifest
 from sparksweep.pipeline.experiments import read_log_schema
@@ -37,6 +37,9 @@ class Scenario(Protocol):
     def made_of(self, sets: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
         """Return the tables that sets are made of, and what else says how; what JSON can hold."""
 
+    def check(self, spark: SparkSession) -> None:
+        """Try what only Spark can judge, before any row is read; UsageError for what is wrong."""
+
     def build(
         self,
         spark: SparkSession,
@@ -63,6 +66,9 @@ class _TalkingData:
     def made_of(self, sets: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
         return tables_of(sets), {}
 
+    def check(self, spark: SparkSession) -> None:
+        pass  # the package's own tests have tried it
+
     def build(
         self,
         spark: SparkSession,
@@ -71,8 +77,8 @@ class _TalkingData:
         folder: str,
         sources: Mapping[str, Any],
     ) -> dict[str, Manifest]:
-        kept, values = read_kept(spark, store, SCHEMAS), _known(store, SCHEMAS)
-        return build_matrices(spark, kept, features.sets, features.encoding, store, folder, sources, values)
+        tables, values, kept = read_tables(spark, store, SCHEMAS), _known(store, SCHEMAS), _kept(spark, store, SCHEMAS)
+        return build_matrices(spark, tables, features.sets, features.encoding, store, folder, sources, values, kept)
 
 
 class _EventLogs:
@@ -87,6 +93,9 @@ class _EventLogs:
         rows = self._schema.rows.model_dump(exclude_none=True)
         return self._schema.tables_of(list(sets)), {"rows": rows, "definitions": definitions}
 
+    def check(self, spark: SparkSession) -> None:
+        check_expressions(spark, self._schema)
+
     def build(
         self,
         spark: SparkSession,
@@ -96,7 +105,7 @@ class _EventLogs:
         sources: Mapping[str, Any],
     ) -> dict[str, Manifest]:
         tables, values = read_tables(spark, store, self.schemas), _known(store, self.schemas)
-        kept = read_kept(spark, store, [schema for schema in self.schemas if schema.owner is not None])
+        kept = _kept(spark, store, self.schemas)
         return build_log_matrices(
             spark, tables, self._schema, features.sets, features.encoding, store, folder, sources, values, kept
         )
@@ -109,3 +118,7 @@ def _known(store: Store, schemas: Sequence[TableSchema]) -> dict[tuple[str, str]
         for column in schema.kept_counts
         if (known := known_values(store, schema, column)) is not None
     }
+
+
+def _kept(spark: SparkSession, store: Store, schemas: Sequence[TableSchema]) -> dict[str, DataFrame]:
+    return read_kept(spark, store, [schema for schema in schemas if schema.owner is not None])

@@ -63,6 +63,8 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
             source, job.scenario.schemas
         )  # what is missing or no archive is told before Spark is started
         job.say(f"ingest: {source} -> {job.store.uri('tables')}")
+    job.scenario.check(job.spark())
+    return ingest_tables(job.spark(), source, job.scenario.schemas, job.store, strict=strict, known=report)
     return ingest_tables(
         job.spark(), source, job.scenario.schemas, job.store, on_progress=job.say, strict=strict, known=report
     )

@@ -33,6 +33,8 @@ class Facts:
         The devices.
     values : mapping of (table, column) to pyarrow.Array
         All values of a column, where they are known.
+    bundles : mapping of str to DataFrame
+        Tables as their files are.
     keep : ExitStack
         Its end drops what was sent to executors.
     """
@@ -42,11 +44,13 @@ class Facts:
         tables: Mapping[str, DataFrame],
         rows: Broadcast[Rows],
         values: Mapping[tuple[str, str], pa.Array],
+        bundles: Mapping[str, DataFrame],
         keep: ExitStack,
     ) -> None:
         self._tables = tables
         self._rows = rows
         self._values = values
+        self._bundles = bundles
         self._keep = keep
 
     @cached_property
@@ -69,15 +73,11 @@ class Facts:
     @cached_property
     def apps(self) -> Counts:
         """Rows of app_events by ``app_id``."""
-        counts = counted_by_owner(
-            self._tables["app_events"],
-            "app_id",
-            self._tables["events"],
-            "event_id",
-            "device_id",
-            self._rows,
-            self._values.get(("app_events", "app_id")),
-        )
+        app_events_df, known = self._tables["app_events"], self._values.get(("app_events", "app_id"))
+        if known is not None:
+            app_events_df = self._bundles.get("app_events", app_events_df)
+        events_df = self._tables["events"]
+        counts = counted_by_owner(app_events_df, "app_id", events_df, "event_id", "device_id", self._rows, known)
         return self._keep.enter_context(counts)
 
     @cached_property
@@ -104,10 +104,11 @@ def gather_facts(
     tables: Mapping[str, DataFrame],
     rows: Broadcast[Rows],
     values: Mapping[tuple[str, str], pa.Array] | None = None,
+    bundles: Mapping[str, DataFrame] | None = None,
 ) -> Iterator[Facts]:
     """Give the facts of the seven tables; what was sent to executors is dropped at the end of the context."""
     with ExitStack() as keep:
-        yield Facts(tables, rows, values or {}, keep)
+        yield Facts(tables, rows, values or {}, bundles or {}, keep)
 
 
 def with_hour_of_week(times_df: DataFrame) -> DataFrame:

@@ -31,6 +31,7 @@ def build_matrices(
     folder: str,
     sources: Mapping[str, Any],
     values: Mapping[tuple[str, str], pa.Array] | None = None,
+    bundles: Mapping[str, DataFrame] | None = None,
 ) -> dict[str, Manifest]:
     """Build the train and the test matrix of feature sets.
 
@@ -39,7 +40,7 @@ def build_matrices(
     spark : SparkSession
         Reads `tables`.
     tables : mapping of str to DataFrame
-        The seven tables (`sparksweep.ingest.read_kept`, or `read_tables`).
+        The seven tables (`sparksweep.ingest.read_tables`).
     sets : sequence of str
         Names from ``FEATURE_SETS``, in stacking order.
     encoding : {"fraction", "indicator"}
@@ -53,6 +54,8 @@ def build_matrices(
     values : mapping of (table, column) to pyarrow.Array, optional
         All values of a column, and maybe others, where they are known (`sparksweep.ingest.known_values`): then they
         need not be looked for.
+    bundles : mapping of str to DataFrame, optional
+        Tables as their files are (`sparksweep.ingest.read_kept`): with `values` they need not be taken apart.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def build_matrices(
     """
     _check_names(sets, encoding)
     parts = {"train": _train(tables["gender_age_train"]), "test": _test(tables["gender_age_test"])}
-    with send_rows(spark, parts) as rows, gather_facts(tables, rows, values) as facts:
+    with send_rows(spark, parts) as rows, gather_facts(tables, rows, values, bundles) as facts:
         feature_sets = [feature_set for name in sets for feature_set in BUILDERS[name](facts)]
         return write_parts(feature_sets, encoding, parts, store, folder, sources)
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from sparksweep.errors import DataError, SessionError, UsageError
-from sparksweep.eventlogs import build_log_matrices, parse_log_schema
-from sparksweep.ingest import ingest_tables, known_values, read_tables
+from sparksweep.eventlogs import build_log_matrices, check_expressions, parse_log_schema
+from sparksweep.ingest import ingest_tables, known_values, read_kept, read_tables
 from sparksweep.matrix import open_matrix
 
 pytestmark = pytest.mark.spark
@@ -106,7 +106,9 @@ def test_every_cell_is_what_pandas_computes(spark, ingested, shop, with_values):
     schema, tables, store = ingested
     (items,) = (each for each in schema.table_schemas() if each.name == "items")
     values = {("items", "product"): known_values(store, items, "product")} if with_values else {}
-    build_log_matrices(spark, tables, schema, SETS, "fraction", store, "matrix/x", {"made": "here"}, values)
+    kept = read_kept(spark, store, [items]) if with_values else {}
+    assert items.owner == "visit_id"
+    build_log_matrices(spark, tables, schema, SETS, "fraction", store, "matrix/x", {"made": "here"}, values, kept)
     train, test = (open_matrix(store.fetch(f"matrix/x/{part}"), verify=True) for part in ("train", "test"))
     assert train.rows.tolist() == shop["customers"]["customer_id"].tolist()
     assert test.rows.tolist() == shop["prospects"]["customer_id"].tolist()
@@ -162,3 +164,20 @@ def test_what_is_refused(spark, ingested, store):
             build_log_matrices(spark, tables, schema, ["hour"], "fraction", store, "m", {})
     finally:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+def test_expressions_are_tried_without_a_row(spark):
+    check_expressions(spark, parse_log_schema(SCHEMA, "shop.yaml"))
+    text = (
+        SCHEMA.replace("by: hour(time)", "by: hour(time) / 2")
+        .replace("key: aisle}", "key: aisle > 1}")
+        .replace("by: segment}", "by: 'length(segment) +'}")
+        .replace("concat(weekday(time), '_', shop)", "weekday(time, shop)")
+    )
+    with pytest.raises(UsageError) as caught:
+        check_expressions(spark, parse_log_schema(text, "shop.yaml"))
+    segment, hour, weekday, aisle = str(caught.value).split("\n")
+    assert segment.startswith("feature_sets.segment.by: 'length(segment) +': ")
+    assert hour == "feature_sets.hour.by: 'hour(time) / 2' is double; it must be text or a whole number"
+    assert weekday.startswith("feature_sets.weekday_shop.by: 'weekday(time, shop)': ")
+    assert aisle == "feature_sets.aisle.lookup.key: 'aisle > 1' is boolean; it must be text or a whole number"

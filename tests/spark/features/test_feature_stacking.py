@@ -162,11 +162,13 @@ def test_counts_by_owner(spark, rows, partitions):
 
 
 def test_counts_by_owner_of_bundles(spark, rows):
-    bundles = [(1, ["x", "y", "x"]), (2, ["x"]), (1, ["x"]), (9, ["z"]), (3, ["y", None]), (None, ["y"]), (3, None)]
-    log = spark.createDataFrame(bundles, "owner bigint, app array<string>")
+    bundles = [(1, [-4, 7, -4]), (2, [-4]), (1, [-4]), (9, [8]), (3, [7]), (None, [7]), (3, None)]
+    lines_of_log = [(owner, None if apps is None else np.array(apps, "<i8").tobytes()) for owner, apps in bundles]
+    log = spark.createDataFrame(lines_of_log, "owner bigint, app binary")
     owners = spark.createDataFrame(OWNERS, "owner bigint, id int")
-    with counted_by_owner(log, "app", owners, "owner", "id", rows) as counts:
-        assert lines(counts) == [(0, "x", 4), (0, "y", 1), (5, "y", 1)]
+    known = pa.array([8, -4, 7])
+    with counted_by_owner(log, "app", owners, "owner", "id", rows, known) as counts:
+        assert lines(counts) == [(0, -4, 4), (0, 7, 1), (5, 7, 1)]
 
 
 @pytest.mark.parametrize("adaptive", ["true", "false"])

@@ -70,11 +70,21 @@ def test_rows_of_owners():
     assert found(owner_rows(ROWS, [owners])) == [(7, 0), (9, 1)]
 
 
-def test_bundles_of_things_come_as_their_codes():
-    lists = pa.array([["b", "a"], [], None, ["c", None], ["a"]], pa.list_(pa.string()))
-    lines = batch(owner=pa.array([7, 8, 8, 7, 7], pa.int64()), thing=lists)
-    assert found(bundle_codes(THINGS, [lines])) == [(7, [1, 0, 2, 0])], "what stands together, without nulls"
-    assert found(bundle_codes(THINGS, [lines.slice(3), lines.slice(1, 2)])) == [(7, [2, 0])], "parts of a batch"
+def packed(*bundles, kind="<i8"):
+    return pa.array([None if each is None else np.array(each, kind).tobytes() for each in bundles], pa.binary())
+
+
+def unpacked(batches):
+    return [(owner, np.frombuffer(codes, "<i4").tolist()) for owner, codes in found(batches)]
+
+
+def test_bundles_of_numbers_come_as_their_codes():
+    numbers = sent(pa.array([-5, 7, 1 << 40]))
+    lines = batch(owner=pa.array([7, 8, 7, 7], pa.int64()), thing=packed([7, -5], [], [1 << 40], [-5]))
+    assert unpacked(bundle_codes(numbers, [lines])) == [(7, [1, 0]), (8, []), (7, [2]), (7, [0])]
+    assert unpacked(bundle_codes(numbers, [lines.slice(2), lines.slice(1, 1)])) == [(7, [2]), (7, [0]), (8, [])]
+    with pytest.raises(ValueError, match="6 is none of the 3 things"):
+        found(bundle_codes(numbers, [batch(owner=pa.array([1]), thing=packed([6]))]))
 
 
 def test_things_come_in_another_integer_type():
@@ -88,12 +98,13 @@ def test_what_is_none_of_the_things_is_not_counted_as_one():
 
 
 def test_neighbours_of_one_owner_are_one_line():
-    batches = [pairs([(7, "a"), (7, "c"), (8, "b"), (7, "a")], "owner"), pairs([(7, "b")], "owner")]
-    assert found(bundle_codes(THINGS, batches)) == [(7, [0, 2]), (8, [1]), (7, [0]), (7, [1])]
+    lines = [(7, "a"), (7, "c"), (8, None), (8, "b"), (8, None), (7, "a")]
+    batches = [pairs(lines, "owner"), pairs([(7, "b")], "owner"), pairs([(7, None)], "owner")]
+    assert unpacked(bundle_codes(THINGS, batches)) == [(7, [0, 2]), (8, [1]), (7, [0]), (7, [1])]
 
 
 def test_bundles_of_a_sliced_batch():
-    whole = batch(row=pa.array([1, 2, 3], pa.int32()), codes=pa.array([[0, 0], [1, 2, 1], []], pa.list_(pa.int32())))
+    whole = batch(row=pa.array([1, 2, 3], pa.int32()), codes=packed([0, 0], [1, 2, 1], [], kind="<i4"))
     assert found(count_bundles(3, [whole.slice(1)])) == [(2, 1, 2), (2, 2, 1)]
 
 

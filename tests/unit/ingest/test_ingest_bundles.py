@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sparksweep.errors import DataError, SparksweepError
 from sparksweep.ingest import Column, TableSchema
-from sparksweep.ingest.bundles import bundled
+from sparksweep.ingest.bundles import bundled, flat_rows
 from sparksweep.ingest.tasks import Outcome, outcome_of
 
 COLUMNS = (Column("event_id", "int32"), Column("app_id", "int64"), Column("name", "string"))
@@ -27,23 +27,39 @@ def batch(rows):
 
 
 def test_neighbours_are_one_line():
-    rows = [(3, 1, "a"), (3, 2, ""), (1, 1, "b"), (3, 9, "c")]
-    assert bundled(batch(rows), USES).to_pydict() == {
+    rows = [(3, 1, "a"), (3, -2, ""), (1, 1, "b"), (3, 9, "c")]
+    found = bundled(batch(rows), USES)
+    assert found.to_pydict() == {
         "event_id": [3, 1, 3],
-        "app_id": [[1, 2], [1], [9]],
+        "app_id": [np.array(apps, "<i8").tobytes() for apps in ([1, -2], [1], [9])],
         "name": [["a", ""], ["b"], ["c"]],
         "line": [5, 7, 8],
     }
+    assert [each.type for each in found.columns[1:3]] == [pa.binary(), pa.list_(pa.string())]
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(-3, 3), st.sampled_from(["", "x"])), min_size=1))
-def test_every_row_comes_back_with_its_line(rows):
-    found = []
-    for line in bundled(batch(rows), USES).to_pylist():
-        pairs = zip(line["app_id"], line["name"], strict=True)
-        found += [(line["event_id"], *pair, line["line"] + place) for place, pair in enumerate(pairs)]
-    assert found == [(*row, 5 + place) for place, row in enumerate(rows)]
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(-(2**63), 2**63 - 1), st.sampled_from(["", "x"])), min_size=1),
+    st.data(),
+)
+def test_every_row_comes_back_with_its_line(rows, data):
+    whole = bundled(batch(rows), USES)
+    cut = data.draw(st.integers(0, whole.num_rows))
+    found = pa.Table.from_batches(flat_rows(USES, [whole.slice(cut), whole.slice(0, cut)])).sort_by("line")
+    assert found.schema == USES.arrow_schema()
+    assert list(zip(*found.to_pydict().values(), strict=True)) == [(*row, 5 + n) for n, row in enumerate(rows)]
+
+
+def test_numbers_that_may_be_missing_are_a_list():
+    columns = (COLUMNS[0], Column("app_id", "int64", nullable=True), Column("n", "int8"), Column("x", "float64"))
+    uses = TableSchema("uses", columns, key=("event_id", "app_id"))
+    values = [pa.array([4, 4], pa.int32()), pa.array([None, 7]), pa.array([-1, 2], pa.int8()), pa.array([0.5, -0.0])]
+    rows = pa.RecordBatch.from_arrays([*values, pa.array([1, 2])], schema=uses.arrow_schema())
+    kept = bundled(rows, uses)
+    assert kept.to_pydict()["app_id"] == [[None, 7]]
+    assert kept.to_pydict()["n"] == [b"\xff\x02"]
+    assert pa.Table.from_batches(flat_rows(uses, [kept])).to_batches()[0].equals(rows)
 
 
 @pytest.mark.parametrize(

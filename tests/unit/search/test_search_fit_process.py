@@ -238,7 +238,8 @@ def prepare(X, y):
 
 def test_a_worker_that_has_used_threads_of_openmp_can_still_train(tmp_path):
     (tmp_path / "boosting_deeds.py").write_text(BOOSTING_DEEDS)
-    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    # Threads that wait sleep: else they take the processors that others of this machine compute on.
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
     told = subprocess.run(
         [sys.executable, "-c", AFTER_OPENMP, str(tmp_path)], env=environment, capture_output=True, text=True
     )

@@ -7,7 +7,7 @@ import pickle
 import shutil
 import subprocess
 import sys
-from multiprocessing import get_context
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -107,14 +107,36 @@ def test_chunks_put_together_are_the_file(folders, n_bytes):
     assert found.open()["a"].tolist() == list(range(100))
 
 
-def _lay_and_sum(folder):
-    data = np.arange(200_000)
-    return int(laid(data, [folder]).open().sum())
+MANY = """
+import pickle, sys
+import numpy as np
+from pathlib import Path
+from sparksweep.search.node_data import lay_down, pack
+parcel, written = pack(np.arange(2_000_000), pickle.dumps), []
+def pieces():
+    written.append(1)
+    return parcel.pieces()
+name = parcel.digest()
+print("ready", flush=True)
+sys.stdin.readline()
+file = lay_down(name, pieces, [Path(sys.argv[1])])
+print(file.open().sum(), len(written), flush=True)
+sys.stdin.readline()  # the file is held until all have it
+"""
 
 
-def test_many_processes_at_once(folders):
-    with get_context("spawn").Pool(4) as pool:
-        assert set(pool.map(_lay_and_sum, folders * 8)) == {199_999 * 100_000}
+def test_of_many_processes_at_once_one_writes(folders):
+    command = [sys.executable, "-c", MANY, str(folders[0])]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with ExitStack() as stack:
+        processes = [stack.enter_context(subprocess.Popen(command, **pipes)) for _ in range(4)]
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 4
+        for process in processes:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        sums, written = zip(*(process.stdout.readline().split() for process in processes), strict=True)
+    assert set(sums) == {str(1_999_999 * 1_000_000)}
+    assert sorted(written) == ["0", "0", "0", "1"]
 
 
 def test_a_full_disk_falls_back_to_the_next_folder_and_then_to_memory(folders, tmp_path, caplog):
@@ -215,16 +237,11 @@ def test_the_arrays_are_nobodys_own_memory(folders):
     parcel = packed(np.ones(n_bytes // 8))
     name = parcel.digest()
     kept = lay_down(name, parcel.pieces, folders)
-    with get_context("spawn").Pool(1) as pool:
-        assert pool.apply(_own_bytes, (name, folders)) < n_bytes / 4
-    assert kept.file is not None
-
-
-def _own_bytes(name, folders):
     before = _anonymous_bytes()
     data = lay_down(name, list, folders).open()
     assert data.sum() == data.size
-    return _anonymous_bytes() - before
+    assert _anonymous_bytes() - before < n_bytes / 4
+    assert kept.file is not None
 
 
 def _anonymous_bytes():

@@ -12,7 +12,7 @@ from sklearn.metrics import get_scorer
 
 from sparksweep.search.staging import fit_stages, staged_parameter
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.versions]
 
 COMMON = {
     "max_depth": st.sampled_from([-1, 1, 3]),

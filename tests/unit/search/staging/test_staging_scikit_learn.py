@@ -26,7 +26,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 
 from sparksweep.search.staging import fit_stages, staged_parameter
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.versions]
 
 STAGES = st.sets(st.integers(1, 7), min_size=1, max_size=3).map(sorted)
 CHECKS = settings(max_examples=12, deadline=None)

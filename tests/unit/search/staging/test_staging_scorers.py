@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, check_scoring, fbeta_score, get_scor
 from sparksweep.search.scoring import build_scoring
 from sparksweep.search.staging import can_share_scoring
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.versions]
 
 ESTIMATOR = RandomForestClassifier()
 

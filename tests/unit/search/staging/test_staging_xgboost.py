@@ -19,7 +19,7 @@ from xgboost.callback import LearningRateScheduler, TrainingCallback
 
 from sparksweep.search.staging import can_stage, fit_stages, growing_predictions, staged_parameter
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.versions]
 
 COMMON = {
     "tree_method": st.sampled_from([None, "auto", "hist", "approx", "exact"]),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 
 __all__ = ["ReadProgress"]
+
+LEAST_SECONDS = 0.001
 
 
 class ReadProgress:
@@ -18,25 +19,37 @@ class ReadProgress:
     ----------
     sizes : mapping of str to int
         Bytes of each archive, by table.
+    slots : int
+        How many are read at once.
     say : callable
         Takes a line of text.
     """
 
-    def __init__(self, sizes: Mapping[str, int], say: Callable[[str], None]) -> None:
+    def __init__(self, sizes: Mapping[str, int], slots: int, say: Callable[[str], None]) -> None:
         self._left = dict(sizes)
         self._total = sum(sizes.values())
+        self._slots = slots
         self._say = say
-        self._begin = time.monotonic()
+        self._seconds = 0.0
         self._lock = threading.Lock()
 
-    def tell(self, table: str, rows: int) -> None:
-        """Say that a table was read, how fast they come in, and how long the others will take at that rate."""
+    def tell(self, table: str, rows: int, seconds: float) -> None:
+        """Say that a table was read, how fast it came in, and how long the others will take at the pace of all so far.
+
+        Parameters
+        ----------
+        table : str
+            Its name.
+        rows : int
+            Of its file.
+        seconds : float
+            That its task took.
+        """
         with self._lock:
-            del self._left[table]
-            rest = sum(self._left.values())
-            seconds = max(time.monotonic() - self._begin, 0.001)
-        done = self._total - rest
-        rate = done / seconds
-        pace = f"{done / 1e6:,.1f} of {self._total / 1e6:,.1f} MB in {seconds:,.0f} s, {rate / 1e6:,.1f} MB/s"
-        left = f", about {rest / rate:,.0f} s to go" if rest and rate else ""
-        self._say(f"{table}: {rows:,} rows read ({pace}{left})")
+            size = self._left.pop(table)
+            self._seconds += max(seconds, LEAST_SECONDS)
+            rest, readers = sum(self._left.values()), min(self._slots, len(self._left))
+            done, spent = self._total - rest, self._seconds
+        pace = f"{size / 1e6:,.1f} MB at {size / 1e6 / max(seconds, LEAST_SECONDS):,.1f} MB/s"
+        to_go = f", about {rest * spent / done / readers:,.0f} s to go" if rest and done else ""
+        self._say(f"{table}: {rows:,} rows read, {pace} ({done / 1e6:,.1f} of {self._total / 1e6:,.1f} MB{to_go})")

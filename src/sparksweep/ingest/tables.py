@@ -34,6 +34,7 @@ from sparksweep.ingest.schema import LINE, TableSchema
 from sparksweep.ingest.source import Source, SourceFile, find_archives, open_source
 from sparksweep.ingest.tasks import CollectedOutcomes, Outcome, Outcomes, outcome_of, read_archive
 from sparksweep.ingest.writing import write_parquet
+from sparksweep.session import task_slots
 from sparksweep.storage import Store
 from sparksweep.storage.hadoop import account_key
 
@@ -138,9 +139,9 @@ def ingest_tables(
         return known
     with _staging(store, folder) as staging:
         counted = columns_to_count(schemas)
-        outcomes = _write_all(
-            spark, source, archives, changed, counted, max_rejected, store, staging, on_progress or log.info
-        )
+        sizes = {each.name: archives[each.name].size for each in changed}
+        progress = ReadProgress(sizes, task_slots(spark), on_progress or log.info)
+        outcomes = _write_all(spark, source, archives, changed, counted, max_rejected, store, staging, progress)
         findings = {name: Finding.of_outcome(outcome) for name, outcome in outcomes.items()}
         kept = [each for each in schemas if each not in changed]
         findings |= _kept_findings(known, kept, store, folder)
@@ -240,10 +241,9 @@ def _write_all(
     max_rejected: int,
     store: Store,
     staging: str,
-    say: Callable[[str], None],
+    progress: ReadProgress,
 ) -> dict[str, Outcome]:
     """Write every table at once, each from a thread of its own; the first problem ends them all."""
-    progress = ReadProgress({schema.name: archives[schema.name].size for schema in schemas}, say)
     group = f"sparksweep-ingest-{uuid.uuid4().hex}"
 
     def write(schema: TableSchema) -> Outcome:
@@ -258,7 +258,7 @@ def _write_all(
                 break
         if outcome.problem is not None:
             raise outcome.problem
-        progress.tell(schema.name, outcome.rows_read)
+        progress.tell(schema.name, outcome.rows_read, outcome.seconds)
         return outcome
 
     with ThreadPoolExecutor(max_workers=len(schemas), thread_name_prefix="ingest") as pool:

@@ -6,6 +6,7 @@ leaves rows out and says what it saw through an accumulator, from which the driv
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,8 @@ class Outcome:
         Rows that were left out.
     rejects : tuple of Reject
         The first of them.
+    seconds : float
+        How long it took.
     """
 
     table: str
@@ -56,6 +59,7 @@ class Outcome:
     problem: SparksweepError | None = None
     rejected: int = 0
     rejects: tuple[Reject, ...] = ()
+    seconds: float = 0.0
 
 
 Outcomes = Accumulator[list[Outcome]]
@@ -100,7 +104,7 @@ def read_archive(
     for _ in seeds:
         pass
     rows_read, keys, observed, problem = 0, None, None, None
-    rejects = Rejects(uri, max_rejected)
+    rejects, begin = Rejects(uri, max_rejected), time.monotonic()
     try:
         for batch in read_fitting_rows(uri, schema, rejects) if max_rejected else read_rows(uri, schema):
             run, seen = KeyRun.of(batch, schema.key), Observed.of(batch, schema, counted)
@@ -109,4 +113,5 @@ def read_archive(
             yield batch if schema.owner is None else bundled(batch, schema)
     except SparksweepError as error:
         problem = error
-    collected.add([Outcome(schema.name, rows_read, keys, observed, problem, rejects.count, tuple(rejects.first))])
+    seconds, listed = time.monotonic() - begin, tuple(rejects.first)
+    collected.add([Outcome(schema.name, rows_read, keys, observed, problem, rejects.count, listed, seconds)])

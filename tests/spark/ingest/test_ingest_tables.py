@@ -113,7 +113,7 @@ def test_report_counts_and_is_kept(source, store, add, ingest):
     assert (events.spans["event_id"], events.keys_proved) == ((1, 2), True)
     assert counts_of(events) == TableReport("events", 2, 0, 0, 2, 2)
     assert counts_of(phone) == TableReport("phone", 6, 3, 0, 3, 3, empty={"brand": 2, "age": 3})
-    assert [line.split(" (")[0] for line in sorted(said)] == ["events: 2 rows read", "phone: 6 rows read"]
+    assert [line.split(", ")[0] for line in sorted(said)] == ["events: 2 rows read", "phone: 6 rows read"]
     assert report.source == str(source)
     assert report.fingerprint == source_fingerprint(source, [EVENTS, PHONE])
     assert report.warnings == (
@@ -431,7 +431,7 @@ def test_only_what_changed_is_read_again(add, related, ingest):
     add("events", "event_id,device_id,timestamp\n1,7,2016-05-01 00:55:25\n")
     add("more_apps", "app_id\n60\n")
     report = ingest(*related, known=before, on_progress=said.append)
-    assert [line.split(" (")[0] for line in sorted(said)] == ["events: 1 rows read", "more_apps: 1 rows read"]
+    assert [line.split(", ")[0] for line in sorted(said)] == ["events: 1 rows read", "more_apps: 1 rows read"]
     # What is kept is looked at in the new light: two rows of uses name an event, one an app that is gone.
     assert report.tables[-1].orphans == {"event_id": 2, "app_id": 1}
     assert report == ingest(*related), "as if all had been read"

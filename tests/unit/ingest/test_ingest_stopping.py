@@ -9,6 +9,7 @@ import pytest
 
 from sparksweep.errors import DataError
 from sparksweep.ingest import Column, TableSchema, tables
+from sparksweep.ingest.progress import ReadProgress
 from sparksweep.ingest.source import LocalFile, LocalSource
 
 
@@ -112,7 +113,7 @@ def write(monkeypatch):
             0,
             None,
             "tables/.ingest",
-            print,
+            ReadProgress({"bad": 0, "other": 0}, 1, print),
         )
 
     return run

@@ -207,14 +207,17 @@ def test_after_kill_9_only_what_was_in_flight_is_trained_again(spark, ledger_rec
 
 
 @pytest.mark.slow
-def test_of_two_drivers_at_once_one_waits_and_trains_nothing(spark, ledger_records, undisturbed, driver):
-    told = [process.communicate(timeout=120) for process in [driver(), driver()]]
-    assert all(out.endswith("ended\n") for out, _ in told), told
-    (waited,) = [out for out, _ in told if "done 18 18" in out]
-    assert waited.startswith("done 18 18")
-    assert sum("wait" in said for _, said in told) == 1
+def test_of_two_drivers_at_once_one_waits_and_trains_nothing(
+    spark, ledger_records, undisturbed, driver, caplog, capsys
+):
+    process = driver()
+    wait_for_done(process, 0)  # it says so when it begins
+    waited = search(ledger_records.folder, verbose=1).fit(X, Y)
+    assert process.communicate(timeout=120)[0].endswith("ended\n")
+    assert caplog.text.count("wait") == 1
+    assert "18 of 18 fits reused" in capsys.readouterr().out
     assert len(trained(ledger_records)) == len(set(trained(ledger_records))) == 18
-    assert_same_scores(search(ledger_records.folder).fit(X, Y), undisturbed)
+    assert_same_scores(waited, undisturbed)
 
 
 @pytest.mark.slow

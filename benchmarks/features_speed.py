@@ -80,11 +80,7 @@ def by_sparksweep(raw: Path, out: Path) -> dict[str, float]:
         ingested = time.perf_counter()
         tables = read_tables(spark, store, SCHEMAS)
         kept = read_kept(spark, store, [schema for schema in SCHEMAS if schema.owner is not None])
-        values = {
-            (schema.name, column): known_values(store, schema, column)
-            for schema in SCHEMAS
-            for column in schema.kept_counts
-        }
+        values = known_values(store, SCHEMAS)
         build_matrices(spark, tables, FEATURE_SETS[:8], "fraction", store, "matrix/x", {}, values, kept)
         done = time.perf_counter()
         found = {

@@ -228,8 +228,7 @@ def _table_problems(schema: LogSchema, name: str, table: LogTable) -> Iterator[s
             yield f"tables.{name}.columns: {column!r} is no name (letters, digits and _)"
         if column.lower() in RESERVED or sum(column.lower() == other.lower() for other in table.columns) > 1:
             yield f"tables.{name}.columns: {column!r} is taken (case does not count); rename it in the file"
-    if len(table.key) == 1 and table.key[0] in table.columns and _kind(table.columns[table.key[0]]) is None:
-        yield f"tables.{name}.key: {table.key[0]} must be text or whole numbers"
+    yield from _key_problems(name, table)
     for place, column in (*(("key", each) for each in table.key), *(("references", each) for each in table.references)):
         yield from _unknown(f"tables.{name}.{place}", column, table.columns, "column")
     for column, others in table.references.items():
@@ -239,6 +238,13 @@ def _table_problems(schema: LogSchema, name: str, table: LogTable) -> Iterator[s
             if other in schema.tables:
                 yield from _unknown(f"{where}: table {other}", column, schema.tables[other].columns, "column")
                 yield from _unlike(where, schema, (name, column), (other, column))
+
+
+def _key_problems(name: str, table: LogTable) -> Iterator[str]:
+    if len(table.key) == 1 and table.key[0] in table.columns and _kind(table.columns[table.key[0]]) is None:
+        yield f"tables.{name}.key: {table.key[0]} must be text or whole numbers"
+    if len(set(table.key)) < len(table.key):
+        yield f"tables.{name}.key: names a column more than once"
 
 
 def _row_problems(schema: LogSchema) -> Iterator[str]:

@@ -98,7 +98,11 @@ def counted(
     """
     named_df = things_df.select(key, by, LINE) if first else things_df.select(key, by)
     kind = _countable(named_df, by)
-    things = _things(named_df, by, kind, known)
+    if known is None:
+        owned = partial(owner_rows, rows)  # what others have need not be known
+        owned_df = named_df.select(by, key).mapInArrow(owned, f"`{by}` {kind.simpleString()}, row int")
+        known = _distinct(owned_df, by, kind)
+    things = _sorted(known, kind)
     with broadcast(named_df.sparkSession, things) as sent:
         task = partial(first_things if first else count_things, rows, sent)
         yield Counts(named_df.mapInArrow(task, _COUNTS), by, kind, things, first)
@@ -143,12 +147,12 @@ def counted_by_owner(
         kind: T.DataType = from_arrow_type(known.type)
     else:
         kind = _countable(named_df, by)
-    things = _things(named_df, by, kind, known)
+    things = _sorted(_distinct(named_df, by, kind) if known is None else known, kind)
     with broadcast(named_df.sparkSession, things) as sent:
         name = f"`{owner}` {named_df.schema[owner].dataType.simpleString()}"
         bundles_df = named_df.mapInArrow(partial(bundle_codes, sent), f"{name}, codes binary")
         rows_df = owners_df.select(owner, key).mapInArrow(partial(owner_rows, rows), f"{name}, row int")
-        # Both sides are of whole numbers and about as long; neither need be sorted only to be joined.
+        # Both sides are about as long; neither need be sorted only to be joined.
         owned_df = bundles_df.join(rows_df.hint("shuffle_hash"), on=owner, how="inner").select("row", "codes")
         frame = owned_df.mapInArrow(partial(count_bundles, len(things)), _COUNTS)
         yield Counts(frame, by, kind, things)
@@ -179,10 +183,10 @@ def _countable(named_df: DataFrame, by: str) -> T.DataType:
     return kind
 
 
-def _things(named_df: DataFrame, by: str, kind: T.DataType, known: pa.Array | None) -> pa.Array:
-    """Return the distinct values of a column, sorted."""
-    if known is None:
-        values_df = named_df.select(by).where(F.col(by).isNotNull()).distinct()
-        known = pa.array(values_df.toPandas()[by], to_arrow_type(kind))
-    values = known.cast(to_arrow_type(kind))
+def _distinct(named_df: DataFrame, by: str, kind: T.DataType) -> pa.Array:
+    return pa.array(named_df.select(by).distinct().toPandas()[by], to_arrow_type(kind))
+
+
+def _sorted(values: pa.Array, kind: T.DataType) -> pa.Array:
+    values = values.cast(to_arrow_type(kind))
     return values.take(pc.sort_indices(values))

@@ -145,12 +145,12 @@ def _without_unmet(stacked: Stack, vocabularies: Sequence[Vocabulary]) -> Stack:
     kept = np.concatenate([np.full(len(each.keys), each.is_fixed) for each in vocabularies])
     for matrix in stacked.matrices.values():
         kept[matrix.indices] = True
-    numbers, n_kept = np.cumsum(kept) - 1, int(kept.sum())
+    n_kept = int(kept.sum())
+    for matrix in stacked.matrices.values():
+        numbers = (np.cumsum(kept) - 1).astype(matrix.indices.dtype)
+        np.take(numbers, matrix.indices, out=matrix.indices, mode="clip")  # in place: they are the most there is
     matrices = {
-        name: csr_matrix(
-            (matrix.data, numbers[matrix.indices].astype(matrix.indices.dtype), matrix.indptr),
-            shape=(matrix.shape[0], n_kept),
-        )
+        name: csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], n_kept))
         for name, matrix in stacked.matrices.items()
     }
     columns = stacked.columns.filter(pa.array(kept))

@@ -19,6 +19,9 @@ from sparksweep.python_tasks import python_task
 
 __all__ = ["bundled", "flat_rows"]
 
+# Spark counts the lines of a batch, whatever is in them.
+_MOST_ROWS = 256
+
 
 def bundled(batch: pa.RecordBatch, schema: TableSchema) -> pa.RecordBatch:
     """Return rows as the table keeps them.
@@ -34,12 +37,14 @@ def bundled(batch: pa.RecordBatch, schema: TableSchema) -> pa.RecordBatch:
     -------
     RecordBatch
         The owner; of each other column the values, as bytes or as a list (``schema.kept_schema``); and ``line`` of the
-        first row: the others follow it. An owner whose rows do not stand together in the file, or not in one batch, has
-        several lines.
+        first row: the others follow it. An owner whose rows do not stand together in the file, are many or not in one
+        batch, has several lines.
     """
     owners, lines = batch.column(schema.owner).to_numpy(), batch.column(LINE).to_numpy()
     changes = (owners[1:] != owners[:-1]) | (lines[1:] != lines[:-1] + 1)
-    starts = np.concatenate([[0], np.flatnonzero(changes) + 1]).astype(np.int32)
+    begins = np.concatenate([[0], np.flatnonzero(changes) + 1])
+    places = np.arange(len(owners)) - np.repeat(begins, np.diff(begins, append=len(owners)))
+    starts = np.flatnonzero(places % _MOST_ROWS == 0).astype(np.int32)
     ends = np.append(starts, np.int32(len(owners)))
     columns = {}
     for name, values in zip(batch.schema.names, batch.columns, strict=True):

@@ -1,7 +1,8 @@
 """Rows that do not fit the schema are left out and counted, where the user allows some. No Spark in here.
 
-The file is taken in blocks of whole rows. A block that the fast reader takes costs little more than without; one that
-it does not take is gone through row by row, and the rows that fit are given to it again.
+Lines of numbers are taken in blocks: one that the fast reader takes costs little more than without, one that it does
+not take is gone through row by row. A table with texts is gone through row by row altogether, since a line end, or a
+quote that is not closed, can be in any text.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from sparksweep.errors import DataError
 from sparksweep.ingest.archive import MemberStream, open_member
 from sparksweep.ingest.diagnosis import header_problem, row_problem, without_rows
-from sparksweep.ingest.rows import Unfit, parse_lines
-from sparksweep.ingest.schema import TableSchema
+from sparksweep.ingest.rows import Unfit, parse_lines, timestamps
+from sparksweep.ingest.schema import ARROW_TYPES, Column, TableSchema
 from sparksweep.ingest.source import SourceFile
 
 __all__ = ["MOST_LISTED", "Reject", "Rejects", "read_fitting_rows"]
@@ -29,7 +30,8 @@ MOST_LISTED = 1000
 """Of rejected rows that are listed."""
 
 _BLOCK_BYTES = 4 << 20
-_LONGEST_ROW = 64 << 20
+_BATCH_ROWS = 1 << 16
+_LONGEST_FIELD = 64 << 20
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -106,88 +108,126 @@ def read_fitting_rows(file: SourceFile, schema: TableSchema, rejects: Rejects) -
     DataError
         The columns are others, there is no row, a quoted text does not end, or more rows do not fit than may.
     """
-    n_rows = 0
+    csv.field_size_limit(_LONGEST_FIELD)
     with open_member(file, schema) as stream:
-        for text in _without_header(_whole_rows(stream, file, schema), file, schema):
-            for batch, size in _fitting(text, schema, n_rows, file, rejects):
-                n_rows += size
-                if batch.num_rows:
-                    yield batch
+        batches = (
+            _of_texts(stream, file, schema, rejects) if schema.has_text else _of_numbers(stream, file, schema, rejects)
+        )
+        yield from (batch for batch in batches if batch.num_rows)
+
+
+def _of_texts(
+    stream: MemberStream, file: SourceFile, schema: TableSchema, rejects: Rejects
+) -> Iterator[pa.RecordBatch]:
+    # Bytes that are no UTF-8 become lone surrogates, which are found in the values.
+    text = io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8-sig", errors="surrogateescape", newline="")
+    rows = _rows(text, file, -1)  # line 0 is the header
+    _check_header(next(rows, (0, []))[1], file, schema)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{file}: {without_rows(schema)}")
+    fitting = _fitting(chain([first], rows), schema, rejects)
+    while some := list(islice(fitting, _BATCH_ROWS)):
+        yield _batch(some, schema)
+
+
+def _of_numbers(
+    stream: MemberStream, file: SourceFile, schema: TableSchema, rejects: Rejects
+) -> Iterator[pa.RecordBatch]:
+    n_rows = 0
+    for text in _without_header(_whole_lines(stream, file), file, schema):
+        batches = _parsed(text, schema)
+        if batches is None:
+            lines = io.StringIO(text.decode("utf-8", errors="surrogateescape"), newline="")
+            rows = list(_rows(lines, file, n_rows))
+            n_rows += len(rows)
+            yield _batch(list(_fitting(rows, schema, rejects)), schema)
+            continue
+        for batch in batches:
+            numbers = pa.array(np.arange(n_rows + 1, n_rows + 1 + batch.num_rows))
+            n_rows += batch.num_rows
+            yield pa.RecordBatch.from_arrays([*batch.columns, numbers], schema=schema.arrow_schema())
     if n_rows == 0:
         raise DataError(f"{file}: {without_rows(schema)}")
 
 
-def _fitting(
-    text: bytes, schema: TableSchema, n_before: int, file: SourceFile, rejects: Rejects
-) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yield batches of rows that fit, each with how many rows of the text it stands for."""
+def _parsed(text: bytes, schema: TableSchema) -> list[pa.RecordBatch] | None:
+    """Return the rows of some lines by the fast reader, None where it does not take them all, a row a line."""
     try:
         batches = parse_lines(text, schema)
     except (pa.ArrowException, Unfit):
-        batch, size = _row_by_row(text, schema, n_before, file, rejects)
-        yield batch, size
-        return
-    for batch in batches:
-        lines = np.arange(n_before + 1, n_before + 1 + batch.num_rows)
-        yield _numbered(batch, lines, schema), batch.num_rows
-        n_before += batch.num_rows
+        return None
+    return batches if sum(batch.num_rows for batch in batches) == _count_lines(text) else None
 
 
-def _row_by_row(
-    text: bytes, schema: TableSchema, n_before: int, file: SourceFile, rejects: Rejects
-) -> tuple[pa.RecordBatch, int]:
-    size, kept = 0, io.StringIO()
-    lines: list[int] = []
-    writer = csv.writer(kept, lineterminator="\n")
-    # Bytes that are no UTF-8 become lone surrogates, which are found in the values.
-    rows = csv.reader(io.StringIO(text.decode("utf-8", errors="surrogateescape"), newline=""), strict=schema.has_text)
-    try:
-        for row in filter(None, rows):
-            size += 1
-            problem = row_problem(row, schema, n_before + size)
-            if problem is None:
-                lines.append(n_before + size)
-                writer.writerow(row)
-            else:
-                rejects.add(n_before + size, problem)
-    except csv.Error as error:
-        where = f"{file}: data line {n_before + size + 1}"
-        raise DataError(f"{where}: a quoted text does not end ({error}); close the quote") from error
-    batches = parse_lines(kept.getvalue().encode(), schema) if lines else []
-    whole = pa.Table.from_batches(batches).combine_chunks().to_batches() if batches else []
-    fitting = whole[0] if whole else pa.RecordBatch.from_pylist([], schema.arrow_schema().remove(len(schema.columns)))
-    return _numbered(fitting, np.array(lines, np.int64), schema), size
+def _rows(text: Iterable[str], file: SourceFile, n_before: int) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """Yield number and fields of each row, numbered on from `n_before`, or what is said of one that is no CSV."""
+    reader, line = csv.reader(text, strict=True), n_before
+    while True:
+        try:
+            fields: list[str] | csv.Error = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "end of data" in str(error):
+                where = f"{file}: data line {line + 1}"
+                raise DataError(f"{where}: a quoted text does not end ({error}); close the quote") from error
+            fields = error
+        if fields:  # blank lines are no rows
+            line += 1
+            yield line, fields
 
 
-def _numbered(batch: pa.RecordBatch, lines: NDArray[np.int64], schema: TableSchema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays([*batch.columns, pa.array(lines, pa.int64())], schema=schema.arrow_schema())
+def _fitting(
+    rows: Iterable[tuple[int, list[str] | csv.Error]], schema: TableSchema, rejects: Rejects
+) -> Iterator[tuple[int, list[str]]]:
+    for line, fields in rows:
+        if isinstance(fields, csv.Error):
+            rejects.add(line, f"data line {line}: not CSV ({fields})")
+        elif problem := row_problem(fields, schema, line):
+            rejects.add(line, problem)
+        else:
+            yield line, fields
 
 
-def _whole_rows(stream: MemberStream, file: SourceFile, schema: TableSchema) -> Iterator[bytes]:
+def _batch(rows: list[tuple[int, list[str]]], schema: TableSchema) -> pa.RecordBatch:
+    """Return rows that fit, typed."""
+    columns = [_typed([fields[place] for _, fields in rows], column) for place, column in enumerate(schema.columns)]
+    lines = pa.array([line for line, _ in rows], pa.int64())
+    return pa.RecordBatch.from_arrays([*columns, lines], schema=schema.arrow_schema())
+
+
+def _typed(values: list[str], column: Column) -> pa.Array:
+    if column.type == "string":
+        return pa.array(values, pa.string())
+    if column.type == "timestamp":
+        return timestamps(pa.array(values, pa.string()))
+    number = float if column.type == "float64" else int
+    return pa.array([number(value) if value else None for value in values], ARROW_TYPES[column.type])
+
+
+def _whole_lines(stream: MemberStream, file: SourceFile) -> Iterator[bytes]:
     rest = b""
     while data := stream.read(_BLOCK_BYTES):
         rest += data
-        end = _end_of_rows(rest, schema)
+        # Cut between the two characters of one line end, the next block begins with a blank line, which is no row.
+        end = max(rest.rfind(b"\n"), rest.rfind(b"\r")) + 1
         if end:
             yield rest[:end]
             rest = rest[end:]
-        elif len(rest) > _LONGEST_ROW:
-            raise DataError(f"{file}: {_LONGEST_ROW >> 20} MB without the end of a row; is a quoted text not closed?")
+        elif len(rest) > _LONGEST_FIELD:
+            raise DataError(f"{file}: {_LONGEST_FIELD >> 20} MB without a line end; this is no CSV file of ours")
     if rest:
         yield rest
 
 
-def _end_of_rows(text: bytes, schema: TableSchema) -> int:
-    """Return where the last whole row ends: at a line end that is not inside quotes."""
-    # Cut between the two characters of one line end, the next block begins with a blank line, which is no row.
-    end = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
-    if schema.has_text:
-        n_quotes = text.count(b'"', 0, end)
-        while end and n_quotes % 2:
-            before = max(text.rfind(b"\n", 0, end - 1), text.rfind(b"\r", 0, end - 1)) + 1
-            n_quotes -= text.count(b'"', before, end)
-            end = before
-    return end
+def _count_lines(text: bytes) -> int:
+    """Return how many lines of a text are not blank."""
+    n_ends = text.count(b"\n")
+    plain = b"\r" not in text or text.count(b"\r") == text.count(b"\r\n")
+    if plain and not (text.startswith((b"\n", b"\r\n")) or b"\n\n" in text or b"\n\r\n" in text):
+        return n_ends + (not text.endswith(b"\n") and text != b"")
+    return sum(1 for line in _LINE_END.split(text) if line)
 
 
 def _without_header(texts: Iterator[bytes], file: SourceFile, schema: TableSchema) -> Iterator[bytes]:
@@ -197,8 +237,14 @@ def _without_header(texts: Iterator[bytes], file: SourceFile, schema: TableSchem
         if _LINE_END.search(rest):
             break
     header, rest = (rest[: end.start()], rest[end.end() :]) if (end := _LINE_END.search(rest)) else (rest, b"")
-    fields = next(csv.reader([header.decode("utf-8-sig", errors="replace")]), [])
-    if problem := header_problem(fields, schema):
-        raise DataError(f"{file}: {problem}")
+    fields = header.decode("utf-8-sig", errors="replace").split(",") if header else []
+    _check_header([field.strip('"') for field in fields], file, schema)
     yield rest
     yield from texts
+
+
+def _check_header(fields: list[str] | csv.Error, file: SourceFile, schema: TableSchema) -> None:
+    if isinstance(fields, csv.Error):
+        raise DataError(f"{file}: not a CSV file: {fields}") from fields
+    if problem := header_problem(fields, schema):
+        raise DataError(f"{file}: {problem}")

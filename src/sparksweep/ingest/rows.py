@@ -25,7 +25,7 @@ from sparksweep.ingest.diagnosis import (
 from sparksweep.ingest.schema import ARROW_TYPES, TableSchema
 from sparksweep.ingest.source import SourceFile
 
-__all__ = ["Unfit", "parse_lines", "read_rows"]
+__all__ = ["Unfit", "parse_lines", "read_rows", "timestamps"]
 
 # One block of text is parsed at a time; a row must fit in it.
 _BLOCK_BYTES = 4 << 20
@@ -70,7 +70,7 @@ def parse_lines(text: bytes, schema: TableSchema) -> list[pa.RecordBatch]:
     Parameters
     ----------
     text : bytes
-        Whole rows, without the header.
+        Whole lines, without the header; no column is text.
     schema : TableSchema
         What they must be.
 
@@ -86,8 +86,8 @@ def parse_lines(text: bytes, schema: TableSchema) -> list[pa.RecordBatch]:
     """
     if text.startswith(codecs.BOM_UTF8):
         raise Unfit("a byte order mark inside the file")  # the fast reader would pass over it
-    if not schema.has_text and any(sign in text for sign in (b"x", b"X", b'"')):
-        raise Unfit("a number in another form")  # 0x10 is a whole number to it, and a quote can hide a line end
+    if b"x" in text or b"X" in text:
+        raise Unfit("a number in another form")  # 0x10 is a whole number to it
     if not text.strip(b"\r\n"):
         return []
     with _open_csv(pa.BufferReader(text), schema, schema.column_names) as reader:
@@ -134,7 +134,7 @@ def _parsed_type(kind: pa.DataType) -> pa.DataType:
 
 def _typed(batch: pa.RecordBatch, schema: TableSchema) -> pa.RecordBatch:
     columns = [
-        _timestamps(values) if column.type == "timestamp" else values
+        timestamps(values) if column.type == "timestamp" else values
         for column, values in zip(schema.columns, batch.columns, strict=True)
     ]
     for column, values in zip(schema.columns, columns, strict=True):
@@ -143,7 +143,8 @@ def _typed(batch: pa.RecordBatch, schema: TableSchema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=schema.column_names)
 
 
-def _timestamps(texts: pa.StringArray) -> pa.TimestampArray:
+def timestamps(texts: pa.StringArray) -> pa.TimestampArray:
+    """Return times of the one form there is; an empty text is a null. Raise Unfit or ArrowInvalid for others."""
     filled = pc.replace_with_mask(texts, pc.equal(texts, ""), pa.scalar(None, pa.string()))
     lengths = pc.min_max(pc.binary_length(filled)).as_py()
     if not {lengths["min"], lengths["max"]} <= {TIMESTAMP_LENGTH, None}:

@@ -203,14 +203,21 @@ def _unbundled(kept_df: DataFrame, schema: TableSchema) -> DataFrame:
     return kept_df if schema.owner is None else kept_df.mapInArrow(partial(flat_rows, schema), schema.spark_schema())
 
 
-def known_values(store: Store, schema: TableSchema, column: str, folder: str = "tables") -> pa.Array | None:
-    """Return the values that ingest saw in a column, in the column's type; None where it did not count them."""
+def known_values(
+    store: Store, schemas: Sequence[TableSchema], folder: str = "tables"
+) -> dict[tuple[str, str], pa.Array]:
+    """Return, by table and column, the values that ingest saw, in the column's type: of those it counted."""
     if not store.exists(f"{folder}/{VALUE_COUNTS}"):
-        return None
+        return {}
     counts = _value_counts(store, folder)
-    of_column = pc.and_(pc.equal(counts["table"], schema.name), pc.equal(counts["column"], column))
-    values = counts["value"].filter(of_column).combine_chunks()
-    return values.cast(schema.arrow_schema().field(column).type) if len(values) else None
+    known = {}
+    for schema in schemas:
+        for column in schema.kept_counts:
+            of_column = pc.and_(pc.equal(counts["table"], schema.name), pc.equal(counts["column"], column))
+            values = counts["value"].filter(of_column).combine_chunks()
+            if len(values):
+                known[schema.name, column] = values.cast(schema.arrow_schema().field(column).type)
+    return known
 
 
 def _value_counts(store: Store, folder: str) -> pa.Table:

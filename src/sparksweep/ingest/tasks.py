@@ -27,6 +27,9 @@ __all__ = ["CollectedOutcomes", "Outcome", "Outcomes", "outcome_of", "read_archi
 
 Batches = Iterable[pa.RecordBatch]
 
+# What so many batches show is put together at a time: it may be a million values.
+_MOST_PARTS = 32
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -103,15 +106,19 @@ def read_archive(
     """Read an archive: lines of ``schema.kept_schema()``; count the values of some columns."""
     for _ in seeds:
         pass
-    rows_read, keys, observed, problem = 0, None, None, None
+    rows_read, keys, problem = 0, None, None
+    observed: list[Observed] = []
     rejects, begin = Rejects(uri, max_rejected), time.monotonic()
     try:
         for batch in read_fitting_rows(uri, schema, rejects) if max_rejected else read_rows(uri, schema):
-            run, seen = KeyRun.of(batch, schema.key), Observed.of(batch, schema, counted)
+            run = KeyRun.of(batch, schema.key)
             rows_read, keys = rows_read + batch.num_rows, run if keys is None else keys.followed_by(run)
-            observed = seen if observed is None else Observed.together([observed, seen])
+            observed.append(Observed.of(batch, schema, counted))
+            if len(observed) == _MOST_PARTS:
+                observed = [Observed.together(observed)]
             yield batch if schema.owner is None else bundled(batch, schema)
     except SparksweepError as error:
         problem = error
+    seen = Observed.together(observed) if observed else None
     seconds, listed = time.monotonic() - begin, tuple(rejects.first)
-    collected.add([Outcome(schema.name, rows_read, keys, observed, problem, rejects.count, listed, seconds)])
+    collected.add([Outcome(schema.name, rows_read, keys, seen, problem, rejects.count, listed, seconds)])

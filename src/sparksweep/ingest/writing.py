@@ -14,6 +14,7 @@ __all__ = ["write_parquet"]
 
 # Class and message of an exception as Java prints it, inside a longer text.
 _JAVA_EXCEPTION = re.compile(r"((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error)): ([^\n]*)")
+ROW_GROUP_BYTES = 16 << 20
 _ABOUT_FILES = re.compile(r"^java\.(io|nio)\.|^org\.apache\.hadoop\.(fs|security)\.|No space left")
 
 
@@ -28,7 +29,8 @@ def write_parquet(frame: DataFrame, store: Store, path: str) -> None:
         Spark failed for another reason; the message has the innermost one.
     """
     try:
-        frame.write.mode("overwrite").parquet(store.uri(path))
+        # A large table is read by many tasks, a row group at least each; Parquet's own are of 128 MB.
+        frame.write.mode("overwrite").option("parquet.block.size", str(ROW_GROUP_BYTES)).parquet(store.uri(path))
     except Exception as error:  # Spark's own kinds differ from version to version
         place, cause = store.shown(path), _innermost_cause(error)
         if _ABOUT_FILES.search(cause):

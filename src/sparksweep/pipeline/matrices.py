@@ -50,7 +50,11 @@ def _ensure_features(job: Job, scenario: Scenario) -> None:
     report = ensure_tables(job)
     features = job.experiment.features
     names, more = scenario.made_of(features.sets)
-    tables = {name: report.fingerprint[name] for name in names}
+    rejected = {table.name: table.rejected for table in report.tables if table.rejected}
+    tables = {
+        name: {**report.fingerprint[name], **({"rejected": rejected[name]} if name in rejected else {})}
+        for name in names
+    }
     wanted = {"tables": tables, "sets": list(features.sets), "encoding": features.encoding, **more}
     found = [_sources(job, part) for part in scenario.parts]
     if all(each == wanted for each in found) and not job.rebuild:
@@ -59,6 +63,7 @@ def _ensure_features(job: Job, scenario: Scenario) -> None:
         job.begin_anew(f"features: {job.matrix_folder}", _what_changed(found, wanted))
     job.say(f"features: {', '.join(features.sets)} as {features.encoding} -> {job.store.uri(job.matrix_folder)}")
     spark = job.spark()
+    scenario.check(spark)
     built = scenario.build(spark, features, job.store, job.matrix_folder, wanted)
     for part, manifest in built.items():
         rows, columns = manifest.shape

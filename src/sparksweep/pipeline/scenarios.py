@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from sparksweep.config import DataSettings, FeatureSettings
@@ -77,7 +76,11 @@ class _TalkingData:
         folder: str,
         sources: Mapping[str, Any],
     ) -> dict[str, Manifest]:
-        tables, values, kept = read_tables(spark, store, SCHEMAS), _known(store, SCHEMAS), _kept(spark, store, SCHEMAS)
+        tables, values, kept = (
+            read_tables(spark, store, SCHEMAS),
+            known_values(store, SCHEMAS),
+            _kept(spark, store, SCHEMAS),
+        )
         return build_matrices(spark, tables, features.sets, features.encoding, store, folder, sources, values, kept)
 
 
@@ -104,20 +107,11 @@ class _EventLogs:
         folder: str,
         sources: Mapping[str, Any],
     ) -> dict[str, Manifest]:
-        tables, values = read_tables(spark, store, self.schemas), _known(store, self.schemas)
+        tables, values = read_tables(spark, store, self.schemas), known_values(store, self.schemas)
         kept = _kept(spark, store, self.schemas)
         return build_log_matrices(
             spark, tables, self._schema, features.sets, features.encoding, store, folder, sources, values, kept
         )
-
-
-def _known(store: Store, schemas: Sequence[TableSchema]) -> dict[tuple[str, str], pa.Array]:
-    return {
-        (schema.name, column): known
-        for schema in schemas
-        for column in schema.kept_counts
-        if (known := known_values(store, schema, column)) is not None
-    }
 
 
 def _kept(spark: SparkSession, store: Store, schemas: Sequence[TableSchema]) -> dict[str, DataFrame]:

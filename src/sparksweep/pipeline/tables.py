@@ -57,7 +57,13 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
             if strict and report.warnings:
                 raise DataError("\n".join(report.warnings))
             return report
-        job.begin_anew(f"ingest: {', '.join(changed)} of {job.store.shown('tables')}", f"changed in {source}")
+        lacking = _lacking(job, report)
+        why = (
+            f"lack more rows than data.max_rejected allows, or changed in {source}"
+            if lacking
+            else f"changed in {source}"
+        )
+        job.begin_anew(f"ingest: {', '.join(changed)} of {job.store.shown('tables')}", why)
     else:
         source_fingerprint(
             source, job.scenario.schemas
@@ -84,6 +90,11 @@ def _hadoop_key(job: Job, address: BlobAddress) -> str | None:
     return account_key(address.host)
 
 
+def _lacking(job: Job, report: IngestReport) -> list[str]:
+    """Return the tables of which more rows were left out than may be now."""
+    return [table.name for table in report.tables if table.rejected > job.experiment.data.max_rejected]
+
+
 def _changed(job: Job, report: IngestReport, source: Source, schemas: Sequence[TableSchema]) -> list[str]:
     """Return the tables whose archives have changed; refuse to pass off another source's tables as this one's."""
     same_place = str(source) == report.source
@@ -95,6 +106,11 @@ def _changed(job: Job, report: IngestReport, source: Source, schemas: Sequence[T
             raise UsageError(
                 f"data.source: {source} does not exist, and the schema of {', '.join(other)} is another than that of "
                 f"the tables in {job.store.root}; put the archives back"
+            )
+        if lacking := _lacking(job, report):
+            raise UsageError(
+                f"data.source: {source} does not exist, and of {', '.join(lacking)} more rows were left out than "
+                "data.max_rejected allows; put the archives back"
             )
         return []
     what = f"the workspace {job.store.root} was made of {report.source}"

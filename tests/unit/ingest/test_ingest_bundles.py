@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparksweep.errors import DataError, SparksweepError
-from sparksweep.ingest import Column, TableSchema
+from sparksweep.ingest import Column, TableSchema, bundles
 from sparksweep.ingest.bundles import bundled, flat_rows
 from sparksweep.ingest.tasks import Outcome, outcome_of
 
@@ -49,6 +49,13 @@ def test_every_row_comes_back_with_its_line(rows, data):
     found = pa.Table.from_batches(flat_rows(USES, [whole.slice(cut), whole.slice(0, cut)])).sort_by("line")
     assert found.schema == USES.arrow_schema()
     assert list(zip(*found.to_pydict().values(), strict=True)) == [(*row, 5 + n) for n, row in enumerate(rows)]
+
+
+def test_many_rows_of_one_owner_are_several_bundles(monkeypatch):
+    monkeypatch.setattr(bundles, "_MOST_ROWS", 2)
+    found = bundled(batch([(3, n, "") for n in range(5)] + [(4, 9, "")]), USES)
+    assert found.to_pydict()["event_id"] == [3, 3, 3, 4]
+    assert found.to_pydict()["line"] == [5, 7, 9, 10]
 
 
 def test_numbers_that_may_be_missing_are_a_list():

@@ -52,15 +52,27 @@ def test_numbers(make_zip):
     ]
 
 
-@pytest.mark.usefixtures("block")
-def test_texts(make_zip):
-    lines = ['1,"a\nb",2016-05-01 00:00:00', '2,"""x"", y",2016-05-01', "3,,", "x,z,", '4,say "hi",']
-    uri = make_zip("names", NAMES_HEADER + "\n".join(lines) + "\n")
+@pytest.mark.parametrize("batch", [1, 2, 1 << 16])
+def test_texts(make_zip, monkeypatch, batch):
+    monkeypatch.setattr(rejecting, "_BATCH_ROWS", batch)
+    lines = [
+        '1,"a\nb",2016-05-01 00:00:00',
+        '2,"""x"", y",2016-05-01',
+        "3,,",
+        "x,z,",
+        '4,12" tv,',
+        '5,"a\r",',
+        '6,"aa"x,',
+    ]
+    uri = make_zip("names", NAMES_HEADER + "\n".join(lines) + "\n0x10,hex,\n7,k,\n")
     rows, rejects = read(uri, NAMES)
-    assert [(row[0], row[1], row[3]) for row in rows] == [(1, "a\nb", 1), (3, "", 3), (4, 'say "hi"', 5)]
+    kept = [(1, "a\nb", 1), (3, "", 3), (4, '12" tv', 5), (5, "a\r", 6), (7, "k", 9)]
+    assert [(row[0], row[1], row[3]) for row in rows] == kept
     assert [(reject.line, reject.problem.partition(": ")[0]) for reject in rejects.first] == [
         (2, "data line 2, column time"),
         (4, "data line 4, column id"),
+        (7, "data line 7"),
+        (8, "data line 8, column id"),
     ]
 
 
@@ -102,18 +114,32 @@ def test_what_is_wrong_with_the_file_stays_an_error(make_zip, text, message):
         read(make_zip("pairs", text), PAIRS)
 
 
-@pytest.mark.usefixtures("block")
-def test_a_quote_that_is_never_closed(make_zip):
-    uri = make_zip("names", NAMES_HEADER + '1,a,\n2,"b,\n3,c,\n')
-    with pytest.raises(DataError, match=r"data line 2: a quoted text does not end .*; close the quote"):
-        read(uri, NAMES)
+ENDS = TableSchema("ends", (Column("id", "int32"), Column("name", "string")))
 
 
-def test_row_that_does_not_end(make_zip, monkeypatch):
-    monkeypatch.setattr(rejecting, "_LONGEST_ROW", 10)
+@pytest.mark.parametrize(
+    ("text", "line"), [('1,aa\n2,"bb\n3,cc\n4,dd\n', 2), ('1,aa\nx,1\n2,"bb', 3), ('1,"a ""b""\n2,"c"\n3,d\n', None)]
+)
+def test_a_quote_that_is_never_closed(make_zip, text, line):
+    uri = make_zip("ends", "id,name\n" + text)
+    if line is None:  # it is closed by the next one: what stands between cannot be two rows
+        rows, rejects = read(uri, ENDS)
+        assert (rows, [reject.line for reject in rejects.first]) == ([(3, "d", 2)], [1])
+        return
+    with pytest.raises(DataError, match=rf"data line {line}: a quoted text does not end .*; close the quote"):
+        read(uri, ENDS)
+
+
+def test_line_that_does_not_end(make_zip, monkeypatch):
+    monkeypatch.setattr(rejecting, "_LONGEST_FIELD", 10)
     monkeypatch.setattr(rejecting, "_BLOCK_BYTES", 8)
-    with pytest.raises(DataError, match="0 MB without the end of a row; is a quoted text not closed"):
-        read(make_zip("names", NAMES_HEADER + '1,"' + "a" * 100 + '",\n'), NAMES)
+    with pytest.raises(DataError, match="0 MB without a line end; this is no CSV file of ours"):
+        read(make_zip("pairs", PAIRS_HEADER + "1" * 100 + "\n"), PAIRS)
+
+
+def test_text_longer_than_pythons_own_limit(make_zip):
+    rows, _ = read(make_zip("ends", f"id,name\nx,y\n1,{'a' * 200_000}\n"), ENDS)
+    assert [len(row[1]) for row in rows] == [200_000]
 
 
 def test_damaged_archive(make_zip, tmp_path):
@@ -135,18 +161,43 @@ def test_bundles_end_where_a_row_is_left_out(make_zip):
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-9, 9), st.text('a,"\n\r 小', max_size=4), st.sampled_from(["\n", "\r\n"]))),
-    st.integers(3, 60),
+    st.integers(1, 5),
+    st.booleans(),
     st.booleans(),
 )
-def test_good_rows_are_those_of_the_fast_reader(make_zip_of_names, rows, size, with_bom):
+def test_good_rows_are_those_of_the_fast_reader(make_zip_of_names, rows, size, with_bom, with_bad):
     lines = [f'{number},"{text.replace(chr(34), chr(34) * 2)}",{end}' for number, text, end in [(1, "x", "\n"), *rows]]
-    uri = make_zip_of_names(("\ufeff" if with_bom else "") + NAMES_HEADER + "".join(lines))
+    header = ("\ufeff" if with_bom else "") + NAMES_HEADER
+    uri = make_zip_of_names(header + "".join(lines))
+    whole = pa.Table.from_batches(read_rows(uri, NAMES), schema=NAMES.arrow_schema()).to_pylist()
+    uri = make_zip_of_names(header + "".join(lines) + with_bad * "bad,12,\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rejecting, "_BLOCK_BYTES", size)
-        found, rejects = read(uri, NAMES, 1)
-    whole = pa.Table.from_batches(read_rows(uri, NAMES), schema=NAMES.arrow_schema())
-    assert found == [tuple(row.values()) for row in whole.to_pylist()]
-    assert rejects.count == 0
+        patch.setattr(rejecting, "_BATCH_ROWS", size)
+        found, rejects = read(uri, NAMES, 2)
+    assert found == [tuple(row.values()) for row in whole]
+    assert rejects.count == with_bad
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(["1,5", " 2,-6 ", '3,"7"', "", "x,1", "4", "0x1,2", '5,"6\n7"']), min_size=1),
+    st.integers(1, 30),
+)
+def test_numbers_in_any_blocks(make_zip_of_names, lines, size):
+    good = {"1,5": (1, 5), " 2,-6 ": (2, -6), '3,"7"': (3, 7)}
+    uri = make_zip_of_names(PAIRS_HEADER + "\n".join(lines) + "\n", "pairs")
+    texts = [line for line in lines if line]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rejecting, "_BLOCK_BYTES", 1 << 20)
+        if not texts:
+            return
+        found, rejects = read(uri, PAIRS)
+        assert found == [(*good[text], n) for n, text in enumerate(texts, 1) if text in good]
+        assert [reject.line for reject in rejects.first] == [n for n, text in enumerate(texts, 1) if text not in good]
+        if '5,"6\n7"' not in texts:
+            patch.setattr(rejecting, "_BLOCK_BYTES", size)
+            again, _ = read(uri, PAIRS)
+            assert again == found
 
 
 @pytest.fixture(scope="module")
@@ -155,11 +206,12 @@ def make_zip_of_names(tmp_path_factory):
 
     from sparksweep.ingest.source import LocalFile
 
-    path = tmp_path_factory.mktemp("names") / "names.csv.zip"
+    folder = tmp_path_factory.mktemp("names")
 
-    def make(text):
+    def make(text, name="names"):
+        path = folder / f"{name}.csv.zip"
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("names.csv", text)
+            archive.writestr(f"{name}.csv", text)
         return LocalFile(str(path))
 
     return make

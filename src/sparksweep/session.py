@@ -46,7 +46,7 @@ BASE_CONF: Mapping[str, str] = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Spark's own, and Azure's keys and SAS: without them its event log holds all that core-site.xml says.
-    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|account[.]key|[.]sas[.]|sharedaccess|sig=",
+    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|account[.]key|[.]sas[.]|sharedaccess|sig[=]",
     "spark.ui.showConsoleProgress": "false",
     "spark.python.worker.reuse": "true",
     # Lines that a Python worker is given at a time: per batch there is some work that does not depend on its length.

@@ -23,6 +23,7 @@ from xgboost import XGBClassifier
 
 from sparksweep import load_run
 from sparksweep.matrix import open_matrix
+from sparksweep.session import QUIET_LOG
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.versions, pytest.mark.timeout(2400)]
 
@@ -73,7 +74,9 @@ def submit(process, cluster_module):
         master: str = "local[2]",
         conf: tuple[str, ...] = (),
     ):
-        quick = [f"spark.{process}.extraJavaOptions={QUICK_JAVA}" for process in ("driver", "executor")]
+        # Spark 3.3 logs to standard output, where the jobs speak.
+        options = f"{QUICK_JAVA} -Dlog4j2.configurationFile={QUIET_LOG}"
+        quick = [f"spark.{process}.extraJavaOptions={options}" for process in ("driver", "executor")]
         settings = [word for setting in ("spark.ui.enabled=false", *quick, *conf) for word in ("--conf", setting)]
         command = [cluster_module.spark_submit(), "--master", master, "--driver-memory", "512m", *settings]
         return process(*command, job, experiment, "--workspace", workspace, *more)
@@ -104,7 +107,7 @@ def submitted(submit, raw, write_experiment, tmp_path_factory):
     workspace = folder / "workspace"
     (folder / "all_jobs.py").write_text(ALL_JOBS)
     out = submit(folder / "all_jobs.py", experiment, workspace).done()
-    *said, rest = re.split(r"^-------- (?:\w+) ended with 0\n", out, flags=re.MULTILINE)
+    *said, rest = re.split(r"^-------- \w+ ended with 0\n", out, flags=re.MULTILINE)
     assert rest == ""
     return Submitted(workspace, experiment, raw, dict(zip(STAGES, said, strict=True)))
 

@@ -13,7 +13,6 @@ from tests.jobs.conftest import (  # noqa: F401 - fixtures
     cluster_module,
     command,
     quick,
-    raw,
     sparksweep_program,
     start_process,
     write_experiment,

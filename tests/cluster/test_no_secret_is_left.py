@@ -135,7 +135,7 @@ def test_no_long_lived_secret_is_left(ingest):
     for secret in (KEY, CLIENT_SECRET):
         assert places_of(secret, left, seen) == []
     # Nor is the leave to read that tasks get, but in Spark's memory.
-    assert places_of("sig=", left, seen) == []
+    assert places_of("&sig=", left, seen) == []
 
 
 def test_no_secret_is_told_when_it_is_wrong(ingest):

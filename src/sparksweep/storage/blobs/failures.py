@@ -17,8 +17,8 @@ from azure.core.exceptions import (
 )
 
 from sparksweep.errors import ExpiredAccess, StorageError
+from sparksweep.redaction import redact_text
 from sparksweep.storage.blobs.sas import Sas
-from sparksweep.storage.redaction import redact_text
 
 __all__ = ["NETWORK", "Answer", "azure_failures", "refusal"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from urllib.parse import parse_qs
 
-from sparksweep.storage.redaction import HIDDEN
+from sparksweep.redaction import HIDDEN
 
 __all__ = ["Sas"]
 

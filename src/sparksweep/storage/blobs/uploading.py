@@ -28,7 +28,10 @@ from sparksweep.storage.failures import os_failures
 
 __all__ = ["UploadProgress", "upload_files"]
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 20
+# For a block to leave, all of it: the transport takes its time to connect for that too. With THREADS at once a line of
+# 1 Mbit/s is quick enough.
+SEND_SECONDS = 90
 MOST_BLOCKS = 50_000  # of a blob, by the service's rule
 THREADS = 4
 # Answers to the last step by which another writer shows, or an earlier try of our own whose answer was lost.
@@ -279,7 +282,7 @@ def _stage(blob: BlobClient, path: Path, block: _Block) -> int:
         data = file.read(block.size)
     if _md5(data) != block.md5:
         raise StorageError(f"{path} changed while it was uploaded: run it again when it is whole")
-    blob.stage_block(block.name, data, length=len(data), validate_content=True)
+    blob.stage_block(block.name, data, length=len(data), validate_content=True, connection_timeout=SEND_SECONDS)
     return block.size
 
 

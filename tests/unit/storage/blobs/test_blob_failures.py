@@ -105,6 +105,19 @@ def test_which_answers_are_worth_another_try(status, again):
     assert PatientRetry().is_retry({"total": 3}, answer(status)) is again
 
 
+@pytest.mark.parametrize("said", ["soon", "", "1;2"])
+def test_a_time_that_is_none_is_passed_over(said):
+    busy = answer(503, **{"Retry-After": said})
+    assert PatientRetry().get_retry_after(busy) is None
+    assert PatientRetry().is_retry({"total": 3}, busy)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST"])
+def test_a_lost_connection_is_tried_again_whatever_is_asked(method):
+    policy = PatientRetry()
+    assert policy._is_method_retryable(policy.configure_retries({}), SimpleNamespace(method=method))
+
+
 def test_how_late_it_is_asked_again():
     policy = PatientRetry()
     settings = policy.configure_retries({})

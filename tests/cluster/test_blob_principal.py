@@ -144,7 +144,7 @@ def test_tasks_get_a_sas_of_the_principals(folder):
     assert timedelta(minutes=55) < file.access.expires - datetime.now(timezone.utc) <= timedelta(hours=1)
 
 
-def test_a_wrong_secret_is_one_line(folder, monkeypatch):
+def test_a_wrong_secret_is_one_line(folder, monkeypatch, caplog):
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "topsecret")
     with pytest.raises(StorageError) as caught:
         open_blob_folder(folder).files()
@@ -152,3 +152,4 @@ def test_a_wrong_secret_is_one_line(folder, monkeypatch):
     assert "AADSTS7000215: Invalid client secret provided." in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "topsecret" not in str(caught.value)
+    assert caplog.text == ""

@@ -157,10 +157,14 @@ class HadoopStore(Store):
             folder = Path(tempfile.mkdtemp(prefix="sparksweep-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         local = folder / (Path(checked_path(path)).name or "root")
-        with self._failures("copy to this machine", path):
-            # The last flag is for Hadoop's raw local file system: no .crc files beside the copies.
-            self._fs.copyToLocalFile(False, self._path(path), self._local(local), True)
+        self._copy_here(path, local)
         return local
+
+    def copy_file(self, path: str, place: Path) -> None:
+        """Copy a file by Hadoop, with no other copy on the way."""
+        if not self.exists(path):
+            raise StorageError(f"cannot find {self.shown(path)}; check the path")
+        self._copy_here(path, place)
 
     def publish(self, local: Path, path: str) -> None:
         """Copy a local file or folder beside its place and rename it."""
@@ -187,6 +191,11 @@ class HadoopStore(Store):
     @property
     def _scheme(self) -> str:
         return str(self._fs.getUri().getScheme()).lower()
+
+    def _copy_here(self, path: str, place: Path) -> None:
+        with self._failures("copy to this machine", path):
+            # The last flag is for Hadoop's raw local file system: no .crc files beside the copies.
+            self._fs.copyToLocalFile(False, self._path(path), self._local(place), True)
 
     def _read(self, path: str) -> bytes:
         with self._failures("read", path):

@@ -103,6 +103,10 @@ class Store(ABC):
         """Return a local path of the file or folder `path`: itself where it is local, else a copy in scratch."""
 
     @abstractmethod
+    def copy_file(self, path: str, place: Path) -> None:
+        """Copy the file `path` to a local place, replacing what is there; it is whole only when this returns."""
+
+    @abstractmethod
     def publish(self, local: Path, path: str) -> None:
         """Give the local file or folder away to `path`, replacing what is there.
 

@@ -104,7 +104,9 @@ class BlobFolder:
         }
 
     def renewed(self, file: BlobFile) -> BlobFile:
-        """Return the same file with new leave to read it; the user's own SAS stays as it is."""
+        """Return the same file with new leave to read it; itself where that is the user's own SAS."""
+        if self._login.sas is not None:
+            return file
         return replace(file, access=self._login.read_access(self._address.container))
 
     @cached_property

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import logging
 import shutil
 import threading
 from abc import ABC, abstractmethod
@@ -39,7 +40,7 @@ from azure.storage.blob import (
 
 from sparksweep.errors import UsageError
 from sparksweep.storage.blobs.addresses import BlobAddress
-from sparksweep.storage.blobs.failures import azure_failures
+from sparksweep.storage.blobs.failures import SIGN, azure_failures
 from sparksweep.storage.blobs.retrying import PatientRetry
 from sparksweep.storage.blobs.sas import Sas
 
@@ -61,6 +62,9 @@ KEY_LASTS = timedelta(hours=4)  # that a principal is given to sign with; it sta
 # Of Azure's clouds, and of accounts in zones.
 STORAGE_SUFFIXES = (".core.windows.net", ".core.chinacloudapi.cn", ".core.usgovcloudapi.net", ".storage.azure.net")
 CONNECT_SECONDS, READ_SECONDS = 10, 20
+
+# It warns of a login that fails, which is an error of ours in one line.
+logging.getLogger("azure.identity").setLevel(logging.ERROR)
 
 
 class HadoopKeys(Protocol):
@@ -181,7 +185,7 @@ class _TokenLogin(Login):
 
     def _new_key(self, begin: datetime) -> UserDelegationKey:
         service = BlobServiceClient(self.endpoint, credential=self._token, **_client_settings())
-        with service, azure_failures("get leave to read for tasks from", self.endpoint, self.how):
+        with service, azure_failures(SIGN, self.endpoint, self.how):
             return service.get_user_delegation_key(begin, begin + KEY_LASTS)
 
 

@@ -103,6 +103,10 @@ class _Found:
     def holds(self, file: _File) -> bool:
         return (self.size, self.md5) == (file.size, file.md5)
 
+    def lacking(self, file: _File) -> str:
+        """Return what would tell whether it holds a file, "" where it does not."""
+        return " (as long, without an MD5 to compare)" if self.md5 is None and self.size == file.size else ""
+
 
 def upload_files(
     address: BlobAddress,
@@ -188,7 +192,9 @@ class _Upload:
         return _Found(facts.size, bytes(md5) if md5 else None, facts.etag)
 
     def _refuse_others(self, files: Mapping[str, _File], found: Mapping[str, _Found | None]) -> None:
-        others = [name for name, each in found.items() if each is not None and not each.holds(files[name])]
+        others = [
+            f"{name}{each.lacking(files[name])}" for name, each in found.items() if each and not each.holds(files[name])
+        ]
         if others and not self._overwrite:
             raise UsageError(
                 f"{self._address} holds {', '.join(others)} with another content; --overwrite replaces it, or choose "

@@ -21,6 +21,7 @@ from pyspark.sql import SparkSession
 
 from sparksweep.config.sizes import parse_size
 from sparksweep.errors import SessionError
+from sparksweep.redaction import SECRET_NAME
 
 __all__ = [
     "QUIET_ARCHIVE",
@@ -45,8 +46,8 @@ log = logging.getLogger(__name__)
 BASE_CONF: Mapping[str, str] = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # Spark's own, and Azure's keys and SAS: without them its event log holds all that core-site.xml says.
-    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|account[.]key|[.]sas[.]|sharedaccess|sig[=]",
+    # Also Azure's keys and SAS: with Spark's own pattern its event log holds all that core-site.xml says.
+    "spark.redaction.regex": f"(?i){SECRET_NAME.pattern}|sig[=]",  # itself none of what tests look for
     "spark.ui.showConsoleProgress": "false",
     "spark.python.worker.reuse": "true",
     # Lines that a Python worker is given at a time: per batch there is some work that does not depend on its length.

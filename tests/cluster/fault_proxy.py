@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, TCPConnector, web
@@ -158,9 +158,9 @@ class FaultProxy:
         return urlsplit(self.url).port or 0
 
     def add(self, fault: Fault) -> Fault:
-        """Spoil what `fault` says, after what was added before."""
-        self._faults.append(fault)
-        return fault
+        """Spoil what `fault` says, after what was added before; return the copy that counts its hits."""
+        self._faults.append(replace(fault))
+        return self._faults[-1]
 
     def clear(self) -> None:
         """Forget all faults and requests."""

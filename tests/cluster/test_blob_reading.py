@@ -89,7 +89,10 @@ def test_no_more_than_a_few_ranges_are_held(blob, fault_proxy):
     """A reader that takes its time is not run away from."""
     with blob.open() as stream:
         stream.read(1)
-        time.sleep(0.3)
+        end = time.monotonic() + 30
+        while len(fault_proxy.seen) < 1 + streams.RANGES_AHEAD and time.monotonic() < end:  # the listing is the first
+            time.sleep(0.01)
+        time.sleep(0.1)  # for one too many
         fetched = [seen for seen in fault_proxy.seen if seen.range]
     assert len(fetched) == streams.RANGES_AHEAD < 6
 
@@ -214,8 +217,9 @@ def test_the_uploaders_md5_is_known_before_the_end_that_was_read_first(with_md5)
         stream.read()
         stream.seek(0)
         stream.read(1_000_000)
-        with pytest.raises(StorageError, match="does not fit its Content-MD5"):
-            stream.read(400_000)
+        for _ in range(3):  # who reads on is told again
+            with pytest.raises(StorageError, match="does not fit its Content-MD5"):
+                stream.read(400_000)
 
 
 def test_an_empty_blob(folder, container):
@@ -266,5 +270,5 @@ def test_what_a_task_is_given_shows_no_secret(blob):
     assert secret not in f"{blob} {blob!r} {vars(blob)} {blob.access}"
     assert pickle.loads(pickle.dumps(blob)) == blob
     permissions = dict(part.split("=") for part in blob.access.reveal().split("&"))
-    assert (permissions["sp"], permissions["sr"]) == ("rl", "c")
+    assert (permissions["sp"], permissions["sr"]) == ("r", "c")
     assert timedelta(0) < blob.access.expires - datetime.now(timezone.utc) <= timedelta(hours=1)

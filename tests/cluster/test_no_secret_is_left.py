@@ -64,7 +64,7 @@ def experiment(azurite, container, tmp_path):
 
 
 @pytest.fixture
-def ingest(experiment, tmp_path):
+def ingest(experiment, start_process, tmp_path):
     """Return a function that runs the command as its user would, and what its processes showed meanwhile."""
     left = tmp_path / "left"
     (left / "events").mkdir(parents=True)
@@ -76,7 +76,7 @@ def ingest(experiment, tmp_path):
         for name, value in settings.items():
             command += ["--set", f"spark.{name}={value}"]
         with (left / "out").open("w") as out:
-            process = subprocess.Popen(command, env=os.environ | secrets, stdout=out, stderr=subprocess.STDOUT)
+            process = start_process(*command, env=os.environ | secrets, stdout=out, stderr=subprocess.STDOUT)
         seen = Seen(process.pid, left / "scratch")
         code = process.wait(PATIENCE)
         return code, left, seen.end()

@@ -133,6 +133,15 @@ def test_another_content_is_not_replaced_unless_asked_for(upload, container, zip
     assert contents(container) == expected(zips)
 
 
+def test_the_same_without_an_md5_is_told(upload, container, zips):
+    blob = container.get_blob_client("raw/data/events.csv.zip")
+    blob.stage_block("AAAA", (zips / "events.csv.zip").read_bytes())
+    blob.commit_block_list(["AAAA"])
+    code, _, err = upload()
+    assert code == 2
+    assert "holds events.csv.zip (as long, without an MD5 to compare) with another content; --overwrite" in err
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_what_another_wrote_meanwhile_stays(upload, container, fault_proxy, overwrite):
     name = "raw/data/app_events.csv.zip"

@@ -86,6 +86,67 @@ def test_a_folder_s_marker_is_no_name_in_it(store, container):
     assert store.list("") == []
 
 
+@pytest.fixture
+def folders(store):
+    """Return a function that tells what is in a folder, and publishes four files as one."""
+
+    def publish(text):
+        parts = {f"part-{n:05}": text for n in range(4)}
+        contract.publish_folder(store, "train", **parts)
+
+    def held():
+        return {store.read_bytes(f"train/{name}") for name in store.list("train")}, len(store.list("train"))
+
+    return SimpleNamespace(publish=publish, held=held)
+
+
+def test_a_folder_s_rename_that_fails_half_way_is_told_and_leaves_nothing(store, folders, fault_proxy):
+    """It goes blob by blob; what had arrived under the name must not look like the folder."""
+    fault_proxy.add(Fault("PUT", r"/train/part-00002$", status=429, times=99))
+    with pytest.raises(StorageError, match=r"^cannot rename [^\n]*/train: [^\n]*$"):
+        folders.publish("new")
+    assert not store.exists("train")
+    assert store.list("") == store._hidden("") == []
+
+
+def test_a_replacing_rename_that_fails_half_way_leaves_the_old(store, folders, fault_proxy, monkeypatch):
+    monkeypatch.setattr(hadoop, "SETTLE", 0.0)
+    folders.publish("old")
+    fault_proxy.add(Fault("PUT", r"/train/part-00002$", status=429, times=99))
+    with pytest.raises(StorageError, match="cannot rename"):
+        folders.publish("new")
+    fault_proxy.clear()
+    assert folders.held() == ({b"old"}, 4)
+    assert store._hidden("") == []
+
+
+def test_moving_the_old_aside_that_fails_half_way_leaves_it_whole(store, folders, fault_proxy):
+    folders.publish("old")
+    fault_proxy.add(Fault("PUT", r"/\.train\.old-[^/]*/part-00002$", status=429, times=99))
+    with pytest.raises(StorageError, match="cannot rename"):
+        folders.publish("new")
+    assert folders.held() == ({b"old"}, 4)
+    assert store._hidden("") == []
+
+
+def test_a_folder_that_another_makes_just_before_the_rename_is_replaced(store, folders, container, monkeypatch):
+    """A folder that is there is what wasb moves another into."""
+    look = HadoopStore._present
+
+    def then_made_by_another(store, path):
+        found = look(store, path)
+        if path == "train" and not found and not made:
+            made.append(container.upload_blob("work space/train/theirs", b"1"))
+        return found
+
+    made = []
+    monkeypatch.setattr(HadoopStore, "_present", then_made_by_another)
+    folders.publish("new")
+    assert len(made) == 1
+    assert folders.held() == ({b"new"}, 4)
+    assert store._hidden("") == []
+
+
 FAULTS = {
     "busy": Fault("PUT", status=503, times=2),
     "failing at first": Fault("HEAD", status=500, times=2),

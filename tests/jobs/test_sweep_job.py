@@ -144,6 +144,7 @@ def test_each_job_does_its_own_stage_only(submitted):
     assert re.search(
         rf"^phone_brand_device_model +{phones} +[1-9]\d* +0 +\d+ +\d+ +0 +0$", said["ingest"], re.MULTILINE
     )
+    assert re.search(r"rows read, [\d.,]+ MB at [\d.,]+ MB/s \(", said["ingest"])
     assert re.search(rf"^features: train has {train} rows x \d+ columns, \d+ values$", said["features"], re.MULTILINE)
     assert "ingest" not in said["features"]
     assert "features:" not in said["sweep"]

@@ -66,6 +66,10 @@ def test_the_users_settings_win_and_a_cluster_gets_no_local_ones():
         "fs.azure.account.oauth2.client.secret",
         "fs.s3a.access.key",
         "spark.ssl.keyStorePassword",
+        "spark.executorEnv.AZURE_STORAGE_KEY",
+        "spark.yarn.appMasterEnv.AZURE_STORAGE_CONNECTION_STRING",
+        "AccountName=acme;AccountKey=a2V5",
+        "https://acme.blob.core.windows.net/raw?sv=1&sig=x",
     ],
 )
 def test_spark_hides_keys_in_its_event_log(name):

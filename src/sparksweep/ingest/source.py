@@ -61,7 +61,7 @@ class Source(Protocol):
         """
 
     def renewed(self, file: Any) -> SourceFile:
-        """Return a file of it as a task about to begin is given it: with leave to read that is new, if it needs any."""
+        """Return a file of it for a task about to begin: with new leave to read, or itself where there is none."""
 
 
 @dataclass(frozen=True)

@@ -24,11 +24,12 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from sparksweep.errors import DataError, ExpiredAccess
+from sparksweep.errors import DataError
 from sparksweep.ingest.archive import describe_member
 from sparksweep.ingest.bundles import flat_rows
 from sparksweep.ingest.checking import DataCheck, Finding, columns_to_count
 from sparksweep.ingest.progress import ReadProgress
+from sparksweep.ingest.renewing import read_with_leave
 from sparksweep.ingest.report import IngestReport, report_path
 from sparksweep.ingest.schema import LINE, TableSchema
 from sparksweep.ingest.source import Source, SourceFile, find_archives, open_source
@@ -45,7 +46,6 @@ log = logging.getLogger(__name__)
 TASK_END_SECONDS = 10.0  # how long a cancelled task may take to end; Spark kills its worker after 2
 TASK_END_INTERVAL = 0.05
 CANCEL_INTERVAL = 0.5
-RENEWALS = 2  # how often a table is begun anew because a task's leave to read its file ran out
 VALUE_COUNTS = "value_counts.parquet"
 REPEATED_KEYS = ".repeated_keys.csv"
 REJECTED = ".rejected.csv"
@@ -255,14 +255,14 @@ def _write_all(
 
     def write(schema: TableSchema) -> Outcome:
         spark.sparkContext.setJobGroup(group, f"ingest {schema.name}", interruptOnCancel=True)
-        for _ in range(1 + RENEWALS):
+
+        def read(file: SourceFile) -> Outcome:
             collected = spark.sparkContext.accumulator([], CollectedOutcomes())
-            file = source.renewed(archives[schema.name])
             table_df = _archive_df(spark, file, schema, counted[schema.name], max_rejected, collected)
             write_parquet(table_df, store, _table_path(staging, schema))
-            outcome = outcome_of(schema.name, collected.value)
-            if not isinstance(outcome.problem, ExpiredAccess):
-                break
+            return outcome_of(schema.name, collected.value)
+
+        outcome = read_with_leave(source, archives[schema.name], read)
         if outcome.problem is not None:
             raise outcome.problem
         progress.tell(schema.name, outcome.rows_read, outcome.seconds)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -100,12 +99,11 @@ def _is_copied(place: Path, facts: FileFacts) -> bool:
 
 def _copy(run: Run, name: str, facts: FileFacts, place: Path) -> None:
     """Copy a file beside its place, check its size, give it the time of its source and its name."""
-    source = run.store.fetch(run.path(name))
     beside = place.with_name(f".{place.name}.new")
     try:
         with os_failures("write", place):
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, beside)
+            run.store.copy_file(run.path(name), beside)
             if beside.stat().st_size != facts.size:
                 raise StorageError(f"{run.uri(name)} changed while it was read: download it again")
             os.utime(beside, (facts.modified, facts.modified))

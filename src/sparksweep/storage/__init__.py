@@ -1,12 +1,12 @@
 """Files and folders by URI: a local folder, or any file system Spark's Java side can reach.
 
 ``store`` is the interface, ``local`` and ``hadoop`` the two kinds, ``opening`` picks one, ``failures`` turns the
-system's errors into ours, ``redaction`` keeps secrets out of what is shown or kept.
+system's errors into ours.
 """
 
+from sparksweep.redaction import redact_settings, redact_text
 from sparksweep.storage.local import LocalStore
 from sparksweep.storage.opening import local_path, open_store
-from sparksweep.storage.redaction import redact_settings, redact_text
 from sparksweep.storage.store import Log, Store
 
 __all__ = ["LocalStore", "Log", "Store", "local_path", "open_store", "redact_settings", "redact_text"]

@@ -11,17 +11,17 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 
 from sparksweep.errors import SessionError, StorageError
+from sparksweep.redaction import redact_text
 from sparksweep.session import active_session
 from sparksweep.storage.failures import FULL, MISSING, NO_FOLDER, NOT_ALLOWED, os_failures
-from sparksweep.storage.redaction import redact_text
-from sparksweep.storage.store import FileFacts, Log, Store, checked_path, hidden_name, parent_of
+from sparksweep.storage.store import FileFacts, Log, Store, checked_path, hidden_name, joined, parent_of
 
 __all__ = ["HadoopStore", "account_key"]
 
@@ -33,8 +33,10 @@ TREES = {"hdfs", "file", "viewfs"}
 EXCLUSIVE = {"hdfs"}
 SETTLE = 1.0  # seconds after which, elsewhere, a writer that does not stand still has written
 NO_DRIVER = "check the scheme, or add its jar (wasb and abfs: --packages org.apache.hadoop:hadoop-azure)"
+KEY_PROVIDER = "KeyProviderException"
 # By a word in the Java exception's class or message: what to do.
 ADVICE = (
+    (KEY_PROVIDER, "mend the account's key provider in Hadoop's configuration"),
     ("AccessControl", NOT_ALLOWED),
     ("Permission denied", NOT_ALLOWED),
     ("NoSpace", FULL),
@@ -124,12 +126,24 @@ class HadoopStore(Store):
             try:
                 self._write(stream, data)
             except Py4JJavaError:
+                if self._is_anothers(path):
+                    return False
                 self._fs.delete(self._path(path), False)
                 raise
         if self._scheme in EXCLUSIVE:
             return True
         time.sleep(SETTLE)
         return self.exists(path) and self.read_bytes(path) == data
+
+    def _is_anothers(self, path: str) -> bool:
+        """Tell whether a file that could not be written to its end was written by another at the same time.
+
+        On an object store the blocks of all others are gone when the first commits its own.
+        """
+        if self._scheme in EXCLUSIVE:
+            return False
+        time.sleep(SETTLE)
+        return bool(self._fs.exists(self._path(path)) and self._read(path))
 
     def open_log(self, path: str) -> Log | None:
         """Make a file whose appends are kept by hsync, if the file system says that it can."""
@@ -155,10 +169,14 @@ class HadoopStore(Store):
             folder = Path(tempfile.mkdtemp(prefix="sparksweep-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         local = folder / (Path(checked_path(path)).name or "root")
-        with self._failures("copy to this machine", path):
-            # The last flag is for Hadoop's raw local file system: no .crc files beside the copies.
-            self._fs.copyToLocalFile(False, self._path(path), self._local(local), True)
+        self._copy_here(path, local)
         return local
+
+    def copy_file(self, path: str, place: Path) -> None:
+        """Copy a file by Hadoop, with no other copy on the way."""
+        if not self.exists(path):
+            raise StorageError(f"cannot find {self.shown(path)}; check the path")
+        self._copy_here(path, place)
 
     def publish(self, local: Path, path: str) -> None:
         """Copy a local file or folder beside its place and rename it."""
@@ -185,6 +203,11 @@ class HadoopStore(Store):
     @property
     def _scheme(self) -> str:
         return str(self._fs.getUri().getScheme()).lower()
+
+    def _copy_here(self, path: str, place: Path) -> None:
+        with self._failures("copy to this machine", path):
+            # The last flag is for Hadoop's raw local file system: no .crc files beside the copies.
+            self._fs.copyToLocalFile(False, self._path(path), self._local(place), True)
 
     def _read(self, path: str) -> bytes:
         with self._failures("read", path):
@@ -220,22 +243,50 @@ class HadoopStore(Store):
         return self._present(path)
 
     def _move(self, source: str, target: str) -> bool:
-        """Rename by FileContext, whose rename replaces a file at once where it can; `FileSystem.rename` would not."""
         try:
-            return self._renamed(self._path(source), self._path(target))
+            return self._replaced(source, target) if self._context is not None else self._moved(source, target)
         except Py4JJavaError as error:
-            if self._present(target) or not self._present(source):
+            in_the_way = self._context is not None and self._present(target)
+            if in_the_way or not self._present(source):
                 return False
-            raise self._failure("rename", f"{source} to {self.shown(target)}", error) from error
+            raise self._failure("rename", f"{source} to {self.shown(target)}", error) from None
 
-    def _renamed(self, source: Any, target: Any) -> bool:
-        if self._context is None:
-            # FileSystem's rename moves a thing into a folder that is there, so there must be none.
-            return bool(not self._fs.exists(target) and self._fs.rename(source, target))
+    def _replaced(self, source: str, target: str) -> bool:
+        """Rename by FileContext, whose rename replaces a file at once; `FileSystem.rename` would not."""
         options = self._gateway.new_array(self._jvm.org.apache.hadoop.fs.Options.Rename, 1)
         options[0] = self._jvm.org.apache.hadoop.fs.Options.Rename.OVERWRITE
-        self._context.rename(source, target, options)
+        self._context.rename(self._path(source), self._path(target), options)
         return True
+
+    def _moved(self, source: str, target: str) -> bool:
+        """Rename by FileSystem, which moves a thing into a folder that is there, so there must be none."""
+        name = PurePosixPath(source).name
+        nested = self._present(joined(source, name))
+        if self._present(target):
+            return False
+        try:
+            moved = bool(self._fs.rename(self._path(source), self._path(target)))
+        except Py4JJavaError:
+            self._move_back(source, target)
+            raise
+        if not moved or nested or not self._present(joined(target, name)):
+            return moved
+        # Another has made a folder of this name in the moment between.
+        self._fs.rename(self._path(joined(target, name)), self._path(source))
+        return False
+
+    def _move_back(self, source: str, target: str) -> None:
+        """Undo a rename that broke off: an object store may rename a folder file by file."""
+        with suppress(Py4JJavaError, StorageError):
+            place = len(self._fs.makeQualified(self._path(target)).toString())
+            found = self._fs.listFiles(self._path(target), True)
+            while found.hasNext():
+                file = found.next().getPath()
+                back = self._path(source + file.toString()[place:])
+                self._fs.mkdirs(back.getParent())
+                if not self._fs.rename(file, back) and not self._fs.exists(back):
+                    return
+            self._remove(target)
 
     def _file_context(self) -> Any:
         """Return the FileContext, None where it would not replace a file at once, or there is only a FileSystem."""
@@ -284,16 +335,20 @@ class HadoopStore(Store):
 
     @contextmanager
     def _failures(self, action: str, path: str) -> Iterator[None]:
-        """Turn a Java exception of the block into a `StorageError`."""
+        """Turn a Java exception of the block into a `StorageError`.
+
+        The cause is left out: its text is Java's own, with whatever secret is in it.
+        """
         try:
             yield
         except Py4JJavaError as error:
-            raise self._failure(action, self.shown(path), error) from error
+            raise self._failure(action, self.shown(path), error) from None
 
     def _failure(self, action: str, where: str, error: Py4JJavaError) -> StorageError:
         kind = error.java_exception.getClass().getSimpleName()
         lines = str(error.java_exception.getMessage() or "no reason given").splitlines()
-        reason = redact_text(f"{kind}: {lines[0] if lines else ''}")
+        # A key provider's is the output of a program that was to print the key.
+        reason = kind if kind == KEY_PROVIDER else redact_text(f"{kind}: {lines[0] if lines else ''}")
         advice = next((advice for word, advice in ADVICE if word in reason), "")
         return StorageError(f"cannot {action} {where}: {reason}{'; ' + advice if advice else ''}")
 

@@ -96,6 +96,12 @@ class LocalStore(Store):
             raise StorageError(f"cannot find {self.shown(path)}; check the path")
         return self._at(path)
 
+    def copy_file(self, path: str, place: Path) -> None:
+        """Copy a file."""
+        source = self.fetch(path)
+        with os_failures("write", place):
+            shutil.copyfile(source, place)
+
     def publish(self, local: Path, path: str) -> None:
         """Move a file or folder here, or copy it when it lies on another file system."""
         path = checked_path(path)

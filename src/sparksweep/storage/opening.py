@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from sparksweep.errors import StorageError
+from sparksweep.redaction import redact_text, refuse_signature
 from sparksweep.storage.local import LocalStore
 from sparksweep.storage.store import Store
 
@@ -25,6 +26,8 @@ def open_store(uri: str) -> Store:
 
     Raises
     ------
+    UsageError
+        It comes with a SAS, which would be kept wherever its address is.
     StorageError
         Spark's Java side knows no file system for the scheme.
     SessionError
@@ -34,7 +37,8 @@ def open_store(uri: str) -> Store:
     if path is not None:
         return LocalStore(path)
     if uri.partition(":")[0].lower() in WEB:
-        raise StorageError(f"{uri}: a web address cannot be written to; give it as wasbs:// or abfss://")
+        raise StorageError(f"{redact_text(uri)}: a web address cannot be written to; give it as wasbs:// or abfss://")
+    refuse_signature(uri)
     # Only here, so that local work does without importing pyspark.
     from sparksweep.storage.hadoop import HadoopStore
 
@@ -59,5 +63,7 @@ def local_path(uri: str) -> str | None:
         return rest
     host, slash, path = rest[2:].partition("/")
     if host not in ("", "localhost"):
-        raise StorageError(f"{uri}: names the host {host!r}; a local folder is file:///{path} (three slashes)")
+        raise StorageError(
+            f"{redact_text(uri)}: names the host {host!r}; a local folder is file:///{path} (three slashes)"
+        )
     return slash + path

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import re
+import time
 import uuid
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, suppress
@@ -102,6 +103,10 @@ class Store(ABC):
         """Return a local path of the file or folder `path`: itself where it is local, else a copy in scratch."""
 
     @abstractmethod
+    def copy_file(self, path: str, place: Path) -> None:
+        """Copy the file `path` to a local place, replacing what is there; it is whole only when this returns."""
+
+    @abstractmethod
     def publish(self, local: Path, path: str) -> None:
         """Give the local file or folder away to `path`, replacing what is there.
 
@@ -170,7 +175,10 @@ class Store(ABC):
 
     @abstractmethod
     def _move(self, source: str, target: str) -> bool:
-        """Rename; a file replaces a file. Return False when a folder is in the way, or `source` is gone."""
+        """Rename; a file replaces a file. Return False when a folder is in the way, or `source` is gone.
+
+        One that fails half way leaves nothing at `target`.
+        """
 
     @abstractmethod
     def _remove(self, path: str) -> None:
@@ -218,7 +226,7 @@ class Store(ABC):
         return self._present(path)
 
     def _asides(self, path: str) -> builtins.list[str]:
-        """Return the hidden folders that hold what `path` once was."""
+        """Return the hidden folders that hold what `path` once was, the newest last."""
         start = f".{PurePosixPath(path).name}.old-"
         return [joined(parent_of(path), name) for name in self._hidden(parent_of(path)) if name.startswith(start)]
 
@@ -249,5 +257,6 @@ def joined(folder: str, name: str) -> str:
 
 
 def hidden_name(path: str, purpose: str) -> str:
-    """Return a new hidden path beside `path`."""
-    return joined(parent_of(path), f".{PurePosixPath(path).name}.{purpose}-{uuid.uuid4().hex[:8]}")
+    """Return a new hidden path beside `path`; of several the newest comes last by name."""
+    moment = f"{time.time_ns()}-{uuid.uuid4().hex[:8]}"
+    return joined(parent_of(path), f".{PurePosixPath(path).name}.{purpose}-{moment}")

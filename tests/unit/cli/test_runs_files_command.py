@@ -100,6 +100,14 @@ def test_a_copy_that_is_not_the_file_is_made_again(workspace, tmp_path, capsys, 
     assert [path.name for path in copies.iterdir()] == ["report.html"]
 
 
+def test_a_file_is_copied_once_only(workspace, tmp_path, monkeypatch):
+    """What is fetched from a remote store lies in this machine's scratch until the end."""
+    monkeypatch.delattr(LocalStore, "fetch")
+    monkeypatch.setattr(LocalStore, "copy_file", lambda self, path, place: place.write_bytes(self.read_bytes(path)))
+    assert files(workspace, "model", "--download", tmp_path / "copies") == 0
+    assert (tmp_path / "copies" / "model" / "model.ubj").read_text() == "12345"
+
+
 def test_a_folder_that_cannot_be_written(workspace, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert files(workspace, "--download", tmp_path / "file") == 1

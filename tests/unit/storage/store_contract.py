@@ -138,6 +138,17 @@ class StoreContract:
         folder = store.fetch("train")
         assert sorted(file.name for file in folder.iterdir()) == ["one", "two"]
 
+    def test_a_file_is_copied_to_a_place(self, store, tmp_path):
+        store.write_bytes("a/b.txt", b"12")
+        place = tmp_path / "a place" / "50% ü"
+        place.parent.mkdir()
+        place.write_bytes(b"old, and longer")
+        store.copy_file("a/b.txt", place)
+        assert place.read_bytes() == b"12"
+        assert [path.name for path in place.parent.iterdir()] == [place.name]
+        with pytest.raises(StorageError, match=r"cannot find .*nothing; check the path"):
+            store.copy_file("nothing", place)
+
     def test_fetch_of_nothing_says_what_is_missing(self, store):
         with pytest.raises(StorageError, match=r"cannot find .*nothing; check the path"):
             store.fetch("nothing")

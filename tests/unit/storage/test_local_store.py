@@ -14,6 +14,7 @@ import pytest
 
 from sparksweep.errors import StorageError
 from sparksweep.storage import LocalStore, local
+from sparksweep.storage.store import hidden_name
 
 SPEC = importlib.util.spec_from_file_location("store_contract", Path(__file__).with_name("store_contract.py"))
 contract = importlib.util.module_from_spec(SPEC)
@@ -217,3 +218,11 @@ def test_a_name_to_read_is_no_pattern(tmp_path):
     store = LocalStore(tmp_path / r"a[1] {b}*?\c")
     assert store.read_uri("t.parquet") == rf"file://{tmp_path}/a\[1\] \{{b\}}\*\?\\c/t.parquet"
     assert LocalStore(tmp_path / "plain ä").read_uri("") == f"file://{tmp_path}/plain ä"
+
+
+def test_of_several_that_were_left_aside_the_newest_comes_back(store):
+    for number in range(8):
+        store.write_bytes("run.json", b"%d" % number)
+        store._move("run.json", hidden_name("run.json", "old"))
+    assert store.exists("run.json")
+    assert store.read_bytes("run.json") == b"7"

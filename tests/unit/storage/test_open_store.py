@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparksweep.errors import SessionError, StorageError
+from sparksweep.errors import SessionError, StorageError, UsageError
 from sparksweep.storage import LocalStore, open_store
 
 
@@ -45,6 +45,14 @@ def test_file_uri_of_another_host():
 def test_web_address():
     with pytest.raises(StorageError, match=r"https://a\.blob.*cannot be written to; give it as wasbs:// or abfss://"):
         open_store("https://a.blob.core.windows.net/c")
+
+
+@pytest.mark.parametrize("uri", ["wasbs://ws@acme.blob.core.windows.net/k", "https://acme.blob.core.windows.net/ws"])
+def test_a_sas_is_neither_taken_nor_shown(uri):
+    with pytest.raises((UsageError, StorageError)) as caught:
+        open_store(f"{uri}?sv=1&sig=topsecret")
+    assert "sig=***" in str(caught.value)
+    assert "topsecret" not in str(caught.value)
 
 
 def test_without_a_session_a_remote_uri_says_so(monkeypatch):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from sparksweep.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from sparksweep.storage.blobs.addresses import BlobAddress, is_blob_address, parse_address
-    from sparksweep.storage.blobs.folders import BlobFolder, list_blobs, open_blob_folder
+    from sparksweep.storage.blobs.addresses import BlobAddress, parse_address
+    from sparksweep.storage.blobs.folders import BlobFolder, open_blob_folder
     from sparksweep.storage.blobs.logins import HadoopKeys, Login, log_in
     from sparksweep.storage.blobs.sas import Sas
     from sparksweep.storage.blobs.secrets import read_secrets
@@ -27,8 +27,6 @@ __all__ = [
     "HadoopKeys",
     "Login",
     "Sas",
-    "is_blob_address",
-    "list_blobs",
     "log_in",
     "open_blob_folder",
     "parse_address",
@@ -44,8 +42,6 @@ __getattr__ = lazy_names(
         "HadoopKeys": ".logins",
         "Login": ".logins",
         "Sas": ".sas",
-        "is_blob_address": ".addresses",
-        "list_blobs": ".folders",
         "open_blob_folder": ".folders",
         "log_in": ".logins",
         "parse_address": ".addresses",

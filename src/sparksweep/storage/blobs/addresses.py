@@ -8,17 +8,16 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from sparksweep.errors import UsageError
+from sparksweep.redaction import redact_text, refuse_signature
 from sparksweep.storage.blobs.sas import Sas
-from sparksweep.storage.redaction import redact_text
 
-__all__ = ["BlobAddress", "is_blob_address", "parse_address"]
+__all__ = ["BlobAddress", "parse_address"]
 
 FORMS = (
     "wasbs://CONTAINER@ACCOUNT.blob.core.windows.net/FOLDER, abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/FOLDER "
     "or https://ACCOUNT.blob.core.windows.net/CONTAINER/FOLDER"
 )
 HADOOP = {"wasb", "wasbs", "abfs", "abfss"}
-WEB = {"http", "https"}
 CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$|\$root$|\$web$|\$logs$")
 # acme.blob.core.windows.net, acme.dfs.core.chinacloudapi.cn, acme.z12.blob.storage.azure.net
 STORAGE_HOST = re.compile(r"(?P<account>[a-z0-9-]+)(\.z\d+)?\.(blob|dfs)\.(?P<cloud>.+)", re.IGNORECASE)
@@ -70,11 +69,6 @@ class BlobAddress:
         return f"{self.folder}/{name}" if self.folder else name
 
 
-def is_blob_address(uri: str) -> bool:
-    """Tell whether a URI has one of the schemes of blobs."""
-    return uri.partition("://")[0].lower() in HADOOP | WEB and "://" in uri
-
-
 def parse_address(uri: str) -> BlobAddress:
     """Read the address of a folder in a container.
 
@@ -87,7 +81,7 @@ def parse_address(uri: str) -> BlobAddress:
     Raises
     ------
     UsageError
-        It has none of these forms.
+        It has none of these forms, or wasb or abfs with a SAS.
     """
     try:
         parts = urlsplit(uri)
@@ -109,14 +103,11 @@ def _of_hadoop(uri: str, parts: SplitResult) -> BlobAddress:
     storage = STORAGE_HOST.fullmatch(parts.hostname or "")
     if storage is None or not parts.username:
         raise UsageError(f"{redact_text(uri)}: names no container and account; give {FORMS}")
+    refuse_signature(uri)
     path = uri.partition("://")[2].partition("/")[2].strip("/")
-    # Of two forms of wasb one means plain http. Only a test server, which has a port, is spoken to that way: the SAS
-    # of a task is as good as a key to whoever reads along.
-    protocol = "http" if scheme in ("wasb", "abfs") and parts.port else "https"
     text = f"{scheme}://{parts.username}@{host}" + (f"/{path}" if path else "")
-    return BlobAddress(
-        text, scheme, f"{protocol}://{_blob_host(host)}", storage["account"], host, parts.username, _plain(path)
-    )
+    plain = scheme in ("wasb", "abfs")
+    return BlobAddress(text, scheme, _endpoint(plain, parts), storage["account"], host, parts.username, _plain(path))
 
 
 def _of_web(parts: SplitResult) -> BlobAddress:
@@ -125,7 +116,7 @@ def _of_web(parts: SplitResult) -> BlobAddress:
     storage = STORAGE_HOST.fullmatch(parts.hostname or "")
     names = [unquote(name) for name in parts.path.split("/") if name]
     if storage is not None:
-        account, endpoint = storage["account"], f"{scheme}://{_blob_host(host)}"
+        account, endpoint = storage["account"], _endpoint(scheme == "http", parts)
     elif _is_emulator(parts) and names:
         account, endpoint = names[0], f"{scheme}://{host}/{names.pop(0)}"
     else:
@@ -139,12 +130,18 @@ def _of_web(parts: SplitResult) -> BlobAddress:
 
 
 def _host(parts: SplitResult) -> str:
-    return f"{(parts.hostname or '').lower()}:{parts.port}" if parts.port else (parts.hostname or "").lower()
+    name = (parts.hostname or "").lower()
+    name = f"[{name}]" if ":" in name else name
+    return f"{name}:{parts.port}" if parts.port else name
 
 
-def _blob_host(host: str) -> str:
-    """Return the host of the account's blobs, also for one that names its Data Lake side."""
-    return host.replace(".dfs.", ".blob.", 1)
+def _endpoint(plain: bool, parts: SplitResult) -> str:
+    """Return where the account's blobs are, also for an address that names its Data Lake side.
+
+    Only a test server, which has a port, is spoken to in plain http: the SAS of a task is as good as a key to whoever
+    reads along.
+    """
+    return f"{'http' if plain and parts.port else 'https'}://{_host(parts).replace('.dfs.', '.blob.', 1)}"
 
 
 def _is_emulator(parts: SplitResult) -> bool:

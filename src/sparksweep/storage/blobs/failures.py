@@ -17,11 +17,12 @@ from azure.core.exceptions import (
 )
 
 from sparksweep.errors import ExpiredAccess, StorageError
+from sparksweep.redaction import redact_text
 from sparksweep.storage.blobs.sas import Sas
-from sparksweep.storage.redaction import redact_text
 
-__all__ = ["NETWORK", "Answer", "azure_failures", "refusal"]
+__all__ = ["NETWORK", "SIGN", "Answer", "azure_failures", "refusal"]
 
+SIGN = "get leave to read for tasks from"
 NETWORK = "check the host's name, the network and HTTPS_PROXY"
 MOST_SKEW = timedelta(minutes=5)
 # By the service's error code: why, and what to do.
@@ -31,6 +32,8 @@ REASONS: Mapping[str, str] = {
     "ResourceNotFound": "there is no such container or blob; check the address",
     "BlobNotFound": "there is no such blob any more; run it again",
     "ConditionNotMet": "the blob was replaced or deleted while it was read; run it again",
+    "InvalidBlobOrBlock": "blocks of another tool's upload that broke off are in the way for a week; end that upload, "
+    "or choose another folder",
     "InvalidRange": "the blob was replaced while it was read; run it again",
     "AuthorizationResourceTypeMismatch": "the SAS is for another kind of thing; make one for the container",
     "AuthorizationServiceMismatch": "the SAS is for another service; make one for blobs",
@@ -45,7 +48,9 @@ REASONS: Mapping[str, str] = {
 
 NO_RIGHT = "AuthorizationPermissionMismatch"
 TO_READ = "the login lacks the right to read and list; give it Storage Blob Data Reader, or a SAS with r and l"
+TO_SIGN = "the login lacks the right to sign a SAS; give it Storage Blob Delegator on the whole account"
 TO_WRITE = "the login lacks the right to write; give it Storage Blob Data Contributor, or a SAS with r, c and w"
+RIGHTS = {"write": TO_WRITE, SIGN: TO_SIGN}
 
 
 class Answer(NamedTuple):
@@ -95,10 +100,12 @@ def refusal(action: str, where: str, answer: Answer, how: str = "", sas: Sas | N
             return ExpiredAccess(
                 f"{what} its SAS ended at {sas.expires:%Y-%m-%d %H:%M:%S} UTC; give one that lasts longer"
             )
-        if skew := _skew(now):
+        # A SAS that has begun is as good by any clock of this machine's.
+        signed_late = sas is None or (now is not None and sas.begins is not None and now < sas.begins)
+        if signed_late and (skew := _skew(now)):
             return StorageError(f"{what} the service refuses the login ({said}), and {skew}; set the clock right")
     if answer.code == NO_RIGHT:
-        return StorageError(f"{what} {TO_WRITE if action == 'write' else TO_READ} ({said})")
+        return StorageError(f"{what} {RIGHTS.get(action, TO_READ)} ({said})")
     if answer.code in REASONS:
         return StorageError(f"{what} {REASONS[answer.code]} ({said})")
     if answer.status in (401, 403):

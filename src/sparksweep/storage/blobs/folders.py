@@ -17,7 +17,7 @@ from sparksweep.storage.blobs.logins import HadoopKeys, Login, log_in
 from sparksweep.storage.blobs.secrets import read_secrets
 from sparksweep.storage.blobs.streams import BlobFile
 
-__all__ = ["BlobFolder", "Listed", "list_blobs", "open_blob_folder"]
+__all__ = ["BlobFolder", "Listed", "open_blob_folder"]
 
 
 class Listed(NamedTuple):
@@ -104,7 +104,9 @@ class BlobFolder:
         }
 
     def renewed(self, file: BlobFile) -> BlobFile:
-        """Return the same file with new leave to read it; the user's own SAS stays as it is."""
+        """Return the same file with new leave to read it; itself where that is the user's own SAS."""
+        if self._login.sas is not None:
+            return file
         return replace(file, access=self._login.read_access(self._address.container))
 
     @cached_property
@@ -116,18 +118,6 @@ class BlobFolder:
 
     def _url(self, name: str) -> str:
         return f"{self._login.endpoint}/{self._address.container}/{quote(self._address.blob(name))}"
-
-
-def list_blobs(login: Login, address: BlobAddress) -> dict[str, Listed]:
-    """Return the blobs directly in a folder by sorted name; nothing when there is no folder.
-
-    Raises
-    ------
-    StorageError
-        It cannot be listed, or there is no such container.
-    """
-    with azure_failures("list", str(address), login.how, login.sas):
-        return _walk(login, address)
 
 
 def _walk(login: Login, address: BlobAddress) -> dict[str, Listed]:

@@ -11,24 +11,36 @@ Looked for in this order:
    ``AZURE_CLIENT_CERTIFICATE_PATH``, in the same places, of the cloud that ``AZURE_AUTHORITY_HOST`` names;
 5. the Azure CLI's login (``az login``).
 
-Managed identity is refused: HDInsight's nodes give no tokens for it.
+Managed identity is refused: HDInsight's nodes give no tokens for it. A SAS of the variables and a token, of which the
+host gets enough to use it, are sent to Azure's own hosts, this machine, and the host of the connection string only.
 """
 
 from __future__ import annotations
 
 import base64
+import ipaddress
+import logging
 import shutil
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
-from azure.storage.blob import BlobServiceClient, ContainerClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import (
+    BlobServiceClient,
+    ContainerClient,
+    ContainerSasPermissions,
+    UserDelegationKey,
+    generate_container_sas,
+)
 
 from sparksweep.errors import UsageError
 from sparksweep.storage.blobs.addresses import BlobAddress
-from sparksweep.storage.blobs.failures import azure_failures
+from sparksweep.storage.blobs.failures import SIGN, azure_failures
 from sparksweep.storage.blobs.retrying import PatientRetry
 from sparksweep.storage.blobs.sas import Sas
 
@@ -46,7 +58,13 @@ AUTHORITY = "AZURE_AUTHORITY_HOST"
 WANTED_KIND = "AZURE_TOKEN_CREDENTIALS"  # azure-identity's own variable
 ACCESS_LASTS = timedelta(hours=1)
 CLOCKS_DIFFER = timedelta(minutes=15)
+KEY_LASTS = timedelta(hours=4)  # that a principal is given to sign with; it stays in the driver
+# Of Azure's clouds, and of accounts in zones.
+STORAGE_SUFFIXES = (".core.windows.net", ".core.chinacloudapi.cn", ".core.usgovcloudapi.net", ".storage.azure.net")
 CONNECT_SECONDS, READ_SECONDS = 10, 20
+
+# It warns of a login that fails, which is an error of ours in one line.
+logging.getLogger("azure.identity").setLevel(logging.ERROR)
 
 
 class HadoopKeys(Protocol):
@@ -80,7 +98,7 @@ class Login(ABC):
         return ContainerClient(self.endpoint, name, credential=self._credential(), **_client_settings())
 
     def read_access(self, container: str) -> Sas:
-        """Return leave to list and read one container, for at most an hour; the user's own SAS as it is.
+        """Return leave to read one container's blobs, for at most an hour; the user's own SAS as it is.
 
         Raises
         ------
@@ -93,7 +111,7 @@ class Login(ABC):
             generate_container_sas(
                 self.account,
                 container,
-                permission=ContainerSasPermissions(read=True, list=True),
+                permission=ContainerSasPermissions(read=True),
                 start=begin,
                 expiry=end,
                 protocol="https" if self.endpoint.startswith("https:") else None,
@@ -152,14 +170,23 @@ class _TokenLogin(Login):
     def __init__(self, address: BlobAddress, token: TokenCredential, how: str) -> None:
         super().__init__(address, how)
         self._token = token
+        self._lock = threading.Lock()
+        self._key: UserDelegationKey | None = None
+        self._key_ends = datetime.min.replace(tzinfo=timezone.utc)
 
     def _credential(self) -> TokenCredential:
         return self._token
 
     def _signing(self, begin: datetime, end: datetime) -> dict[str, Any]:
+        with self._lock:  # a table a thread asks
+            if self._key is None or self._key_ends < end:
+                self._key, self._key_ends = self._new_key(begin), begin + KEY_LASTS
+            return {"user_delegation_key": self._key}
+
+    def _new_key(self, begin: datetime) -> UserDelegationKey:
         service = BlobServiceClient(self.endpoint, credential=self._token, **_client_settings())
-        with service, azure_failures("get leave to read for tasks from", self.endpoint, self.how):
-            return {"user_delegation_key": service.get_user_delegation_key(begin, end)}
+        with service, azure_failures(SIGN, self.endpoint, self.how):
+            return service.get_user_delegation_key(begin, begin + KEY_LASTS)
 
 
 def log_in(address: BlobAddress, secrets: Mapping[str, str], hadoop_key: HadoopKeys | None = None) -> Login:
@@ -177,7 +204,7 @@ def log_in(address: BlobAddress, secrets: Mapping[str, str], hadoop_key: HadoopK
     Raises
     ------
     UsageError
-        There is none; or a managed identity is asked for.
+        There is none, or what is given is malformed; a managed identity is asked for; or the host is no known one.
     """
     passed_over: list[str] = []
     for each in (
@@ -185,7 +212,7 @@ def log_in(address: BlobAddress, secrets: Mapping[str, str], hadoop_key: HadoopK
         _of_variables(address, secrets, passed_over),
         _of_hadoop(address, hadoop_key),
         _of_principal(address, secrets),
-        _of_azure_cli(address),
+        _of_azure_cli(address, secrets),
     ):
         for login in each:
             return login
@@ -204,13 +231,15 @@ def _own_sas(address: BlobAddress) -> Iterator[Login]:
 def _of_variables(address: BlobAddress, secrets: Mapping[str, str], passed_over: list[str]) -> Iterator[Login]:
     if CONNECTION_STRING in secrets:
         parts = _parse_connection(secrets[CONNECTION_STRING])
-        account = parts.get("AccountName") or address.account
         endpoint = parts.get("BlobEndpoint", "")
+        account = parts.get("AccountName") or _account_of(endpoint) or address.account
         if account != address.account:
             passed_over.append(f"{CONNECTION_STRING} is of account {account}")
         elif "AccountKey" in parts:
             yield _KeyLogin(address, parts["AccountKey"], CONNECTION_STRING, endpoint)
         else:
+            if not endpoint:
+                _check_host(address, secrets, CONNECTION_STRING)
             yield _SasLogin(address, Sas(parts["SharedAccessSignature"]), CONNECTION_STRING, endpoint)
     account = secrets.get(ACCOUNT, address.account)
     if account != address.account:
@@ -219,14 +248,42 @@ def _of_variables(address: BlobAddress, secrets: Mapping[str, str], passed_over:
     if KEY in secrets:
         yield _KeyLogin(address, secrets[KEY], KEY)
     if SAS_TOKEN in secrets:
+        _check_host(address, secrets, SAS_TOKEN)
         yield _SasLogin(address, Sas(secrets[SAS_TOKEN]), SAS_TOKEN)
 
 
 def _parse_connection(text: str) -> dict[str, str]:
-    parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+    parts = dict(part.strip().split("=", 1) for part in text.split(";") if "=" in part)
     if not {"AccountKey", "SharedAccessSignature"} & set(parts):
         raise UsageError(f"{CONNECTION_STRING}: holds neither AccountKey nor SharedAccessSignature; copy it whole")
+    try:
+        urlsplit(parts.get("BlobEndpoint", ""))
+    except ValueError:
+        raise UsageError(f"{CONNECTION_STRING}: its BlobEndpoint is no address; copy it whole") from None
     return parts
+
+
+def _account_of(endpoint: str) -> str:
+    """Return the account that an endpoint serves: its path, as an emulator's, or of its host."""
+    parts = urlsplit(endpoint)
+    return parts.path.strip("/") or (parts.hostname or "").partition(".")[0]
+
+
+def _check_host(address: BlobAddress, secrets: Mapping[str, str], what: str) -> None:
+    """Refuse to send to any host what lets it in elsewhere."""
+    host = urlsplit(address.endpoint).hostname or ""
+    own = _parse_connection(secrets[CONNECTION_STRING]).get("BlobEndpoint") if CONNECTION_STRING in secrets else None
+    if not host.endswith(STORAGE_SUFFIXES) and not _is_this_machine(host) and host != urlsplit(own or "").hostname:
+        raise UsageError(
+            f"{address}: {host} is no host of Azure's storage, and {what} is not sent there; check the address, or "
+            f"name the host as BlobEndpoint in {CONNECTION_STRING}"
+        )
+
+
+def _is_this_machine(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def _of_hadoop(address: BlobAddress, hadoop_key: HadoopKeys | None) -> Iterator[Login]:
@@ -250,6 +307,12 @@ def _of_principal(address: BlobAddress, secrets: Mapping[str, str]) -> Iterator[
     missing = [name for name in (TENANT, CLIENT) if name not in given]
     if missing:
         raise UsageError(f"a service principal needs {' and '.join(missing)} too; set it in the same place")
+    how = f"the service principal {secrets[CLIENT]}"
+    _check_host(address, secrets, f"a token of {how}")
+    yield _TokenLogin(address, _principal(secrets, given), how)
+
+
+def _principal(secrets: Mapping[str, str], given: Set[str]) -> TokenCredential:
     from azure.identity import CertificateCredential, ClientSecretCredential
 
     who = (secrets[TENANT], secrets[CLIENT])
@@ -257,16 +320,24 @@ def _of_principal(address: BlobAddress, secrets: Mapping[str, str]) -> Iterator[
     where: dict[str, Any] = (
         {"authority": secrets[AUTHORITY], "disable_instance_discovery": True} if AUTHORITY in secrets else {}
     )
-    token = (
-        ClientSecretCredential(*who, secrets[CLIENT_SECRET], **where)
-        if CLIENT_SECRET in given
-        else CertificateCredential(*who, secrets[CERTIFICATE], password=secrets.get(CERTIFICATE_PASSWORD), **where)
-    )
-    yield _TokenLogin(address, token, f"the service principal {secrets[CLIENT]}")
+    try:
+        if CLIENT_SECRET in given:
+            return ClientSecretCredential(*who, secrets[CLIENT_SECRET], **where)
+        return CertificateCredential(*who, secrets[CERTIFICATE], password=secrets.get(CERTIFICATE_PASSWORD), **where)
+    except OSError as error:
+        raise UsageError(f"{CERTIFICATE}: cannot be read ({error.strerror}); check the path") from None
+    except ValueError:
+        # Its text may hold the value.
+        names = [TENANT, *([AUTHORITY] if where else []), *([] if CLIENT_SECRET in given else [CERTIFICATE])]
+        raise UsageError(
+            f"{' or '.join(names)} is not what a service principal needs (a tenant's id or domain, an authority's "
+            "https address, a certificate with its key); set it anew"
+        ) from None
 
 
-def _of_azure_cli(address: BlobAddress) -> Iterator[Login]:
+def _of_azure_cli(address: BlobAddress, secrets: Mapping[str, str]) -> Iterator[Login]:
     if shutil.which("az") is not None:
+        _check_host(address, secrets, "a token of the Azure CLI's login")
         from azure.identity import AzureCliCredential
 
         yield _TokenLogin(address, AzureCliCredential(), "the Azure CLI's login")

@@ -19,6 +19,7 @@ from azure.core.exceptions import DecodeError, IncompleteReadError, ServiceRespo
 from azure.core.pipeline.policies import HeadersPolicy, UserAgentPolicy
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest, HttpResponse
+from urllib3.exceptions import HTTPError
 
 from sparksweep.errors import StorageError
 from sparksweep.storage.blobs.failures import NETWORK, Answer, azure_failures, refusal
@@ -34,7 +35,10 @@ PIECE_BYTES = 256 << 10
 CONNECT_SECONDS, READ_SECONDS = 10, 20
 # Of requests of one range that bring no byte, and of ranges that do not fit their MD5.
 MOST_FRUITLESS = 5
+MOST_REQUESTS = 100  # of one range
 MOST_DAMAGED = 3
+# What breaks off in the middle of a body, the last as it comes: a bit flipped under TLS, for one.
+LOST = (ServiceResponseError, IncompleteReadError, DecodeError, HTTPError)
 FIRST_WAIT = 0.5  # seconds after the first fruitless request; after each further one as much longer
 PARTIAL_CONTENT = 206
 
@@ -94,7 +98,12 @@ class RangeReader:
         """
         for _ in range(MOST_DAMAGED):
             data, md5 = self._fetch_all(start, end)
-            if md5 is None or md5 == hashlib.md5(data, usedforsecurity=False).digest():
+            if md5 is None:
+                raise StorageError(
+                    f"cannot read {self._shown}: it comes without the MD5 that was asked for; look for a proxy that "
+                    "changes answers"
+                )
+            if md5 == hashlib.md5(data, usedforsecurity=False).digest():
                 return data
         raise StorageError(
             f"cannot read {self._shown}: bytes {start:,} to {end:,} arrive damaged each time; check the network"
@@ -102,15 +111,15 @@ class RangeReader:
 
     def _fetch_all(self, start: int, end: int) -> tuple[bytearray, bytes | None]:
         """Return the bytes, through as many requests as it takes, and what the service says their MD5 is."""
-        data, md5, fruitless = bytearray(), None, 0
+        data, md5, fruitless, requests = bytearray(), None, 0, 0
         while len(data) < end - start:
-            before = len(data)
+            before, requests = len(data), requests + 1
             with self._open(start + before, end) as response:
                 md5 = md5 if before else _content_md5(response)
-                with suppress(ServiceResponseError, IncompleteReadError, DecodeError):
+                with suppress(*LOST):
                     self._read(response, data)
             fruitless = fruitless + 1 if len(data) == before else 0
-            if fruitless == MOST_FRUITLESS or len(data) > end - start:
+            if fruitless == MOST_FRUITLESS or requests > MOST_REQUESTS or len(data) > end - start:
                 raise StorageError(f"cannot read {self._shown}: the connection is lost again and again; {NETWORK}")
             self._ended.wait(FIRST_WAIT * fruitless)
         return data, md5

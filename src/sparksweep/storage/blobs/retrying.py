@@ -18,6 +18,8 @@ FIRST_WAIT = 0.5  # seconds before the second try
 LONGEST_WAIT = 60.0  # seconds between two tries
 # What the storage client's other policies leave in a request's options for its own kind of retry policy.
 OF_STORAGE_CLIENT = ("hosts", "location_mode", "retry_to_secondary", "retry_hook")
+# The one POST that we send asks for a key to sign with, of which there may be any number.
+METHODS = ("HEAD", "GET", "PUT", "DELETE", "POST")
 PRIMARY = "primary"  # of the two locations of an account that is copied to another region; the other is not asked
 
 
@@ -42,6 +44,7 @@ class PatientRetry(RetryPolicy[Any, Any]):
         """Return the settings of one request, with nothing left in its options that the transport does not know."""
         for name in OF_STORAGE_CLIENT:
             options.pop(name, None)
+        options.setdefault("retry_on_methods", METHODS)
         return super().configure_retries(options)
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
@@ -55,6 +58,13 @@ class PatientRetry(RetryPolicy[Any, Any]):
         if response.http_response.status_code not in self._retry_on_status_codes:
             return False
         return (self.get_retry_after(response) or 0) <= LONGEST_WAIT
+
+    def get_retry_after(self, response: PipelineResponse[Any, Any]) -> float | None:
+        """Return the seconds that the service says, None where it says nothing that is a time."""
+        try:
+            return super().get_retry_after(response)
+        except (TypeError, ValueError):
+            return None
 
     def get_backoff_time(self, settings: dict[str, Any]) -> float:
         """Return the seconds to wait where the service does not say."""

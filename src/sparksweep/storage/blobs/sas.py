@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from urllib.parse import parse_qs
 
-from sparksweep.storage.redaction import HIDDEN
+from sparksweep.redaction import HIDDEN
 
 __all__ = ["Sas"]
 
@@ -27,9 +27,17 @@ class Sas:
         return self._token
 
     @property
+    def begins(self) -> datetime | None:
+        """When it begins, to the second; None when it does not say so in a form that is known."""
+        return self._moment("st")
+
+    @property
     def expires(self) -> datetime | None:
-        """When it ends, to the second; None when it does not say so in a form that is known."""
-        text = parse_qs(self._token).get("se", [""])[0]
+        """When it ends, as `begins`."""
+        return self._moment("se")
+
+    def _moment(self, name: str) -> datetime | None:
+        text = parse_qs(self._token).get(name, [""])[0]
         try:
             return datetime.fromisoformat(text.rstrip("Z").partition(".")[0]).replace(tzinfo=timezone.utc)
         except ValueError:

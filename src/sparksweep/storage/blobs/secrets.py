@@ -40,11 +40,15 @@ def read_secrets(environ: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def _read_file(path: Path) -> dict[str, str]:
     where = f"{path} ({SECRETS_FILE})"
-    with os_failures("read", where), path.open(encoding="utf-8") as file:
+    with os_failures("read", where), path.open("rb") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & 0o077:
             raise UsageError(f"{where}: others can touch it (mode {mode:03o}); run chmod 600 {path}")
-        lines = [line.strip() for line in file]
+        data = file.read()
+    try:
+        lines = [line.strip() for line in data.decode("utf-8").splitlines()]
+    except UnicodeDecodeError:
+        raise UsageError(f"{where}: is no text in UTF-8; write it anew") from None
     secrets: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         if not line or line.startswith("#"):

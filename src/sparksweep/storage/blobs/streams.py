@@ -152,12 +152,14 @@ class BlobStream(io.RawIOBase):
 
     def _check_whole(self) -> None:
         """Compare what was read from the first byte to the last with the MD5 that the uploader left."""
-        if self._file.content_md5 is None or self._start != self._digested:
+        if self._file.content_md5 is None:
             return
-        self._digest.update(self._range)
-        self._digested += len(self._range)
-        if self._digested == self._tail_start and self._tail:
-            self._digest.update(self._tail)
-            self._digested = self._file.size
+        if self._start == self._digested:
+            self._digest.update(self._range)
+            self._digested += len(self._range)
+            if self._digested == self._tail_start and self._tail:
+                self._digest.update(self._tail)
+                self._digested = self._file.size
         if self._digested == self._file.size and self._digest.digest() != self._file.content_md5:
+            self._range = memoryview(b"")  # so that who reads on is told again
             raise StorageError(f"cannot read {self._file}: it does not fit its Content-MD5; upload it again")

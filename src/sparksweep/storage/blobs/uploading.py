@@ -28,7 +28,10 @@ from sparksweep.storage.failures import os_failures
 
 __all__ = ["UploadProgress", "upload_files"]
 
-BLOCK_BYTES = 4 << 20
+BLOCK_BYTES = 1 << 20
+# For a block to leave, all of it: the transport takes its time to connect for that too. With THREADS at once a line of
+# 1 Mbit/s is quick enough.
+SEND_SECONDS = 90
 MOST_BLOCKS = 50_000  # of a blob, by the service's rule
 THREADS = 4
 # Answers to the last step by which another writer shows, or an earlier try of our own whose answer was lost.
@@ -99,6 +102,10 @@ class _Found:
 
     def holds(self, file: _File) -> bool:
         return (self.size, self.md5) == (file.size, file.md5)
+
+    def lacking(self, file: _File) -> str:
+        """Return what would tell whether it holds a file, "" where it does not."""
+        return " (as long, without an MD5 to compare)" if self.md5 is None and self.size == file.size else ""
 
 
 def upload_files(
@@ -185,7 +192,9 @@ class _Upload:
         return _Found(facts.size, bytes(md5) if md5 else None, facts.etag)
 
     def _refuse_others(self, files: Mapping[str, _File], found: Mapping[str, _Found | None]) -> None:
-        others = [name for name, each in found.items() if each is not None and not each.holds(files[name])]
+        others = [
+            f"{name}{each.lacking(files[name])}" for name, each in found.items() if each and not each.holds(files[name])
+        ]
         if others and not self._overwrite:
             raise UsageError(
                 f"{self._address} holds {', '.join(others)} with another content; --overwrite replaces it, or choose "
@@ -279,7 +288,7 @@ def _stage(blob: BlobClient, path: Path, block: _Block) -> int:
         data = file.read(block.size)
     if _md5(data) != block.md5:
         raise StorageError(f"{path} changed while it was uploaded: run it again when it is whole")
-    blob.stage_block(block.name, data, length=len(data), validate_content=True)
+    blob.stage_block(block.name, data, length=len(data), validate_content=True, connection_timeout=SEND_SECONDS)
     return block.size
 
 

@@ -11,7 +11,7 @@ from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 
 from sparksweep.errors import ExpiredAccess, StorageError
 from sparksweep.storage.blobs import Sas
-from sparksweep.storage.blobs.failures import Answer, azure_failures, refusal
+from sparksweep.storage.blobs.failures import SIGN, Answer, azure_failures, refusal
 from sparksweep.storage.blobs.retrying import FIRST_WAIT, LONGEST_WAIT, PatientRetry
 
 ENDED = Sas("se=2020-01-01T00%3A00%3A00Z&sig=x")
@@ -30,6 +30,7 @@ def at(**delta):
         (Answer(403, "AuthenticationFailed", at(minutes=20)), "this machine's clock is 19 minutes behind the service"),
         (Answer(403, "AuthenticationFailed", at(hours=-2)), "this machine's clock is 120 minutes ahead of the service"),
         (Answer(412, "", ""), "the blob was replaced or deleted while it was read; run it again (412)"),
+        (Answer(400, "InvalidBlobOrBlock", ""), "blocks of another tool's upload that broke off are in the way"),
         (Answer(404, "", ""), "it is not there (404)"),
         (Answer(503, "ServerBusy", ""), "the service is busy or failing (503 ServerBusy)"),
         (Answer(302, "", ""), "the service answers 302"),
@@ -41,6 +42,29 @@ def test_refusals(answer, told):
     assert str(error).startswith("cannot read wasbs://raw@acme/k: ")
     assert told in str(error)
     assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("begins", "told"),
+    [
+        ("st=2020-01-01&", "refuses the login by the SAS"),
+        ("", "refuses the login by the SAS"),
+        ("st=2999-01-01&", "clock"),
+    ],
+)
+def test_the_clock_only_counts_for_a_sas_that_has_not_begun(begins, told):
+    sas = Sas(f"{begins}se=3000-01-01&sig=x")
+    error = refusal("read", "x", Answer(403, "AuthenticationFailed", at(hours=-2)), "the SAS", sas)
+    assert told in str(error)
+    assert ("clock" in str(error)) is (told == "clock")
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [("write", "Storage Blob Data Contributor"), (SIGN, "Storage Blob Delegator on the whole account")],
+)
+def test_the_right_that_is_lacking(action, told):
+    assert told in str(refusal(action, "x", Answer(403, "AuthorizationPermissionMismatch", at())))
 
 
 def test_an_ended_sas_is_an_error_of_its_own():
@@ -103,6 +127,19 @@ def answer(status, **headers):
 )
 def test_which_answers_are_worth_another_try(status, again):
     assert PatientRetry().is_retry({"total": 3}, answer(status)) is again
+
+
+@pytest.mark.parametrize("said", ["soon", "", "1;2"])
+def test_a_time_that_is_none_is_passed_over(said):
+    busy = answer(503, **{"Retry-After": said})
+    assert PatientRetry().get_retry_after(busy) is None
+    assert PatientRetry().is_retry({"total": 3}, busy)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST"])
+def test_a_lost_connection_is_tried_again_whatever_is_asked(method):
+    policy = PatientRetry()
+    assert policy._is_method_retryable(policy.configure_retries({}), SimpleNamespace(method=method))
 
 
 def test_how_late_it_is_asked_again():

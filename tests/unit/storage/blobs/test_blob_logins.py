@@ -17,6 +17,7 @@ OTHER = "b3RoZXIta2V5"
 WASB = "wasbs://raw@acme.blob.core.windows.net/k"
 WEB = "https://acme.blob.core.windows.net/raw"
 CONNECTION = "DefaultEndpointsProtocol=https;AccountName={};AccountKey={};EndpointSuffix=core.windows.net"
+SAS_CONNECTION = "BlobEndpoint={};SharedAccessSignature=sv=1&sig=topsecret"
 PRINCIPAL = {"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_SECRET": "s3cret"}
 
 
@@ -67,6 +68,14 @@ def test_hadoop_is_asked_for_the_host_of_the_address():
     ("secrets", "why"),
     [
         ({"AZURE_STORAGE_CONNECTION_STRING": CONNECTION.format("other", KEY)}, "is of account other"),
+        (
+            {"AZURE_STORAGE_CONNECTION_STRING": SAS_CONNECTION.format("https://other.blob.core.windows.net/")},
+            "of account",
+        ),
+        (
+            {"AZURE_STORAGE_CONNECTION_STRING": SAS_CONNECTION.format("http://127.0.0.1:10000/other")},
+            "is of account other",
+        ),
         ({"AZURE_STORAGE_ACCOUNT": "other", "AZURE_STORAGE_KEY": KEY}, "AZURE_STORAGE_ACCOUNT is other"),
     ],
 )
@@ -93,6 +102,55 @@ def test_what_is_no_key(key):
     with pytest.raises(UsageError) as caught:
         enter(WASB, AZURE_STORAGE_KEY=key)
     assert str(caught.value) == "AZURE_STORAGE_KEY: is no account key, which is base64; copy it whole"
+
+
+STRANGE = "https://acme.blob.example.com/raw"
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [
+        {"AZURE_STORAGE_SAS_TOKEN": "sv=1&sig=topsecret"},
+        {"AZURE_STORAGE_CONNECTION_STRING": "AccountName=acme;SharedAccessSignature=sv=1&sig=topsecret"},
+        PRINCIPAL,
+    ],
+)
+def test_what_lets_a_host_in_is_not_sent_to_any(secrets):
+    with pytest.raises(
+        UsageError, match=r"acme\.blob\.example\.com is no host of Azure's storage, and .* not sent"
+    ) as caught:
+        enter(STRANGE, **secrets)
+    assert "topsecret" not in str(caught.value)
+
+
+def test_a_token_of_the_azure_cli_is_not_sent_to_any_host(monkeypatch):
+    monkeypatch.setattr(logins.shutil, "which", lambda name: "/usr/bin/az")
+    with pytest.raises(UsageError, match="a token of the Azure CLI's login is not sent there"):
+        enter("http://blobs:10000/acme/raw")
+
+
+@pytest.mark.parametrize(
+    ("uri", "connection"),
+    [
+        ("https://acme.blob.core.chinacloudapi.cn/raw", {}),
+        ("https://acme.z12.blob.storage.azure.net/raw", {}),
+        ("http://127.0.0.1:10000/acme/raw", {}),
+        ("http://[::1]:10000/acme/raw", {}),
+        ("http://localhost:10000/acme/raw", {}),
+        (STRANGE, {"AZURE_STORAGE_CONNECTION_STRING": f"AccountName=x;AccountKey={KEY};BlobEndpoint={STRANGE[:-4]}"}),
+    ],
+)
+def test_hosts_that_a_sas_of_the_variables_is_sent_to(uri, connection):
+    assert enter(uri, AZURE_STORAGE_SAS_TOKEN="sv=1&sig=x", **connection).how == "AZURE_STORAGE_SAS_TOKEN"
+
+
+def test_a_key_is_sent_to_nobody_and_so_goes_with_any_host():
+    assert enter(STRANGE, AZURE_STORAGE_KEY=KEY).how == "AZURE_STORAGE_KEY"
+
+
+def test_a_connection_string_with_no_address_in_it():
+    with pytest.raises(UsageError, match="its BlobEndpoint is no address; copy it whole"):
+        enter(WASB, AZURE_STORAGE_CONNECTION_STRING=SAS_CONNECTION.format("http://[topsecret"))
 
 
 def test_half_a_connection_string():
@@ -122,11 +180,65 @@ def test_half_a_principal():
         enter(WASB, AZURE_CLIENT_SECRET="s3cret")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"AZURE_TENANT_ID": "top secret"}, "AZURE_TENANT_ID is not what a service principal needs"),
+        ({"AZURE_AUTHORITY_HOST": "http://topsecret"}, "AZURE_TENANT_ID or AZURE_AUTHORITY_HOST is not what a"),
+        ({"AZURE_CLIENT_CERTIFICATE_PATH": "/absent"}, "AZURE_CLIENT_CERTIFICATE_PATH: cannot be read (No such file"),
+        ({"AZURE_CLIENT_CERTIFICATE_PATH": __file__}, "AZURE_TENANT_ID or AZURE_CLIENT_CERTIFICATE_PATH is not what a"),
+    ],
+)
+def test_a_malformed_principal(wrong, told):
+    secrets = {**PRINCIPAL, **wrong}
+    if "AZURE_CLIENT_CERTIFICATE_PATH" in wrong:
+        del secrets["AZURE_CLIENT_SECRET"]
+    with pytest.raises(UsageError) as caught:
+        enter(WASB, **secrets)
+    assert str(caught.value).startswith(told)
+    assert "\n" not in str(caught.value)
+    assert not any(value in str(caught.value) for value in wrong.values())
+
+
+class Service:
+    """Stands for the service's client: what it is asked for is only counted here."""
+
+    def __init__(self, *_, **__):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def get_user_delegation_key(self, begin, end):
+        self.asked.append((begin, end))
+        key = logins.UserDelegationKey()
+        for name, value in {"oid": "o", "tid": "t", "service": "b", "version": "2026-01-01", "value": KEY}.items():
+            setattr(key, name if name == "value" else f"signed_{name}", value)
+        key.signed_start, key.signed_expiry = "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"
+        return key
+
+
+def test_a_principal_asks_for_a_key_once_until_shortly_before_its_end(monkeypatch):
+    monkeypatch.setattr(Service, "asked", [], raising=False)
+    monkeypatch.setattr(logins, "BlobServiceClient", Service)
+    login = enter(WASB, **PRINCIPAL)
+    for _ in range(3):
+        assert "sig=" in login.read_access("raw").reveal()
+    ((begin, end),) = Service.asked
+    assert end - begin == logins.KEY_LASTS
+    login._key_ends = datetime.now(timezone.utc) + timedelta(minutes=59)  # an hour's SAS would outlast it
+    login.read_access("raw")
+    assert len(Service.asked) == 2
+
+
 def test_tasks_get_leave_to_read_one_container_for_an_hour():
     login = enter(WASB, AZURE_STORAGE_KEY=KEY)
     sas = login.read_access("raw")
     fields = dict(part.split("=", 1) for part in sas.reveal().split("&"))
-    assert (fields["sp"], fields["sr"], fields["spr"]) == ("rl", "c", "https")
+    assert (fields["sp"], fields["sr"], fields["spr"]) == ("r", "c", "https")
     now = datetime.now(timezone.utc)
     assert timedelta(minutes=59) < sas.expires - now <= timedelta(hours=1)
     begin = datetime.fromisoformat(fields["st"].replace("%3A", ":").replace("Z", "+00:00"))
@@ -168,6 +280,13 @@ class TestSecrets:
         assert str(caught.value) == (
             f"{file} (SPARKSWEEP_SECRETS_FILE): others can touch it (mode {mode:o}); run chmod 600 {file}"
         )
+
+    def test_a_file_that_is_no_text(self, file):
+        file.write_bytes(b"AZURE_STORAGE_KEY=tops\xe9cret\n")
+        with pytest.raises(UsageError) as caught:
+            read_secrets({"SPARKSWEEP_SECRETS_FILE": str(file)})
+        assert str(caught.value) == f"{file} (SPARKSWEEP_SECRETS_FILE): is no text in UTF-8; write it anew"
+        assert caught.value.__suppress_context__
 
     def test_a_line_of_another_kind_is_not_shown(self, file):
         file.write_text("topsecret\n")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["HIDDEN", "redact_settings", "redact_text"]
+from sparksweep.errors import UsageError
+
+__all__ = ["HIDDEN", "SECRET_NAME", "redact_settings", "redact_text", "refuse_signature"]
 
 HIDDEN = "***"
 
-# Names of settings whose values are secret: Spark's own spark.redaction.regex, and Azure's and S3's keys and SAS.
+SIGNATURE = re.compile(r"[?&]sig=", re.IGNORECASE)
+# Names of settings whose values are secret: Spark's own spark.redaction.regex, and Azure's and S3's keys and SAS. Java
+# reads it too.
 SECRET_NAME = re.compile(
     r"password|passwd|passphrase|secret|token|credential|signature|connection.?string"
     r"|(account|access|shared|storage|private|api|encryption).?key|(^|[._-])sas([._-]|$)",
@@ -25,6 +29,21 @@ SECRET_IN_TEXT = (
     re.compile(r"((?:^|[?&;\s\"'])sig=)[^\s&;\"']+", re.IGNORECASE),
     re.compile(r"(://[^/\s:@]+:)[^/\s@]+(?=@)"),
 )
+
+
+def refuse_signature(uri: str) -> None:
+    """Refuse an address of Hadoop's with a SAS, which would be part of a name there, to be shown and kept.
+
+    Raises
+    ------
+    UsageError
+        It has one.
+    """
+    if SIGNATURE.search(uri):
+        raise UsageError(
+            f"{redact_text(uri)}: a SAS cannot be part of it; leave it out (to read blobs give the address as https, "
+            "or set AZURE_STORAGE_SAS_TOKEN)"
+        )
 
 
 def redact_settings(settings: Mapping[str, str]) -> dict[str, str]:

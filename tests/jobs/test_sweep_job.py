@@ -37,7 +37,9 @@ for stage in {STAGES}:
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
     except SystemExit as end:
-        print(f"-------- {{stage}} ended with {{end.code}}", flush=True)
+        if end.code:
+            raise
+    print(f"-------- {{stage}} is done", flush=True)
 """
 GROUPS = [
     "F23-",
@@ -107,7 +109,7 @@ def submitted(submit, raw, write_experiment, tmp_path_factory):
     workspace = folder / "workspace"
     (folder / "all_jobs.py").write_text(ALL_JOBS)
     out = submit(folder / "all_jobs.py", experiment, workspace).done()
-    *said, rest = re.split(r"^-------- \w+ ended with 0\n", out, flags=re.MULTILINE)
+    *said, rest = re.split(r"^-------- \w+ is done\n", out, flags=re.MULTILINE)
     assert rest == ""
     return Submitted(workspace, experiment, raw, dict(zip(STAGES, said, strict=True)))
 

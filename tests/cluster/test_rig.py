@@ -61,7 +61,6 @@ def test_a_refusal_comes_as_often_as_told_and_only_where_told(address, fault_pro
     assert [seen.spoilt for seen in fault_proxy.seen] == [False, True, True, False]
 
 
-@pytest.mark.parametrize("reset", [True, False])
 def test_a_fault_that_is_added_again_is_a_fresh_one(address, fault_proxy):
     fault = Fault(status=503, skip=1)
     for _ in range(2):
@@ -72,6 +71,7 @@ def test_a_fault_that_is_added_again_is_a_fresh_one(address, fault_proxy):
         assert (added.hits, fault.hits) == (1, 0)
 
 
+@pytest.mark.parametrize("reset", [True, False])
 def test_an_answer_is_cut_at_the_byte(address, fault_proxy, reset):
     fault_proxy.add(Fault(cut_at=100_000, reset=reset))
     with pytest.raises(BROKEN):

@@ -233,6 +233,8 @@ def _of_variables(address: BlobAddress, secrets: Mapping[str, str], passed_over:
         parts = _parse_connection(secrets[CONNECTION_STRING])
         endpoint = parts.get("BlobEndpoint", "")
         account = parts.get("AccountName") or _account_of(endpoint) or address.account
+        if not address.of_hadoop:
+            endpoint = ""  # a web address says itself where the account is served
         if account != address.account:
             passed_over.append(f"{CONNECTION_STRING} is of account {account}")
         elif "AccountKey" in parts:

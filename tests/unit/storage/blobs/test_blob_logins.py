@@ -90,6 +90,7 @@ def test_a_key_of_another_account_is_passed_over(secrets, why):
 def test_a_connection_string_says_where_the_account_is():
     text = f"AccountName=acme;AccountKey={KEY};BlobEndpoint=http://127.0.0.1:10000/acme/;"
     assert enter(WASB, AZURE_STORAGE_CONNECTION_STRING=text).endpoint == "http://127.0.0.1:10000/acme"
+    assert enter(WEB, AZURE_STORAGE_CONNECTION_STRING=text).endpoint == "https://acme.blob.core.windows.net"
 
 
 def test_a_connection_string_with_a_sas():

@@ -21,8 +21,6 @@ from tests.jobs.conftest import (  # noqa: F401 - fixtures
 
 from sparksweep.storage.blobs.secrets import SECRETS_FILE
 
-from sparksweep.storage.blobs.secrets import SECRETS_FILE
-
 
 @pytest.fixture(autouse=True)
 def _no_login_of_the_developers_own(monkeypatch):

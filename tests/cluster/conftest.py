@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,15 @@ from tests.jobs.conftest import (  # noqa: F401 - fixtures
     start_process,
     write_experiment,
 )
+
+from sparksweep.storage.blobs.secrets import SECRETS_FILE
+
+
+@pytest.fixture(autouse=True)
+def _no_login_of_the_developers_own(monkeypatch):
+    for name in list(os.environ):
+        if name.startswith("AZURE_") or name == SECRETS_FILE:
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")

@@ -233,8 +233,12 @@ def _of_variables(address: BlobAddress, secrets: Mapping[str, str], passed_over:
         parts = _parse_connection(secrets[CONNECTION_STRING])
         endpoint = parts.get("BlobEndpoint", "")
         account = parts.get("AccountName") or _account_of(endpoint) or address.account
+        # A web address says itself where the account is served; Hadoop's names the account, wherever that is.
+        elsewhere = endpoint.rstrip("/") not in ("", address.endpoint) and not address.of_hadoop
         if account != address.account:
             passed_over.append(f"{CONNECTION_STRING} is of account {account}")
+        elif elsewhere:
+            passed_over.append(f"{CONNECTION_STRING} is of {endpoint}")
         elif "AccountKey" in parts:
             yield _KeyLogin(address, parts["AccountKey"], CONNECTION_STRING, endpoint)
         else:

@@ -90,6 +90,10 @@ def test_a_key_of_another_account_is_passed_over(secrets, why):
 def test_a_connection_string_says_where_the_account_is():
     text = f"AccountName=acme;AccountKey={KEY};BlobEndpoint=http://127.0.0.1:10000/acme/;"
     assert enter(WASB, AZURE_STORAGE_CONNECTION_STRING=text).endpoint == "http://127.0.0.1:10000/acme"
+    same = "http://127.0.0.1:10000/acme/raw"
+    assert enter(same, AZURE_STORAGE_CONNECTION_STRING=text).endpoint == "http://127.0.0.1:10000/acme"
+    with pytest.raises(UsageError, match=r"AZURE_STORAGE_CONNECTION_STRING is of http://127\.0\.0\.1:10000/acme"):
+        enter(WEB, AZURE_STORAGE_CONNECTION_STRING=text)  # a web address says itself where the account is served
 
 
 def test_a_connection_string_with_a_sas():

@@ -125,7 +125,7 @@ def test_a_source_as_a_uri_is_the_same_source(command, copied):
     command("ingest", copied.experiment, "--workspace", copied.workspace, *again).done()
     blob = ("--set", "data.source=wasbs://c@a.blob.core.windows.net/raw")
     line = command("ingest", copied.experiment, "--workspace", copied.workspace, *blob).failed(2)
-    assert line.startswith("wasbs://c@a.blob.core.windows.net/raw: only a local or shared folder can be a source")
+    assert line.startswith("wasbs://c@a.blob.core.windows.net/raw: 'c' cannot be a container (3 to 63 small letters")
 
 
 def test_the_same_files_elsewhere_are_the_same_source(command, copied, tmp_path):

@@ -138,10 +138,12 @@ def count_bundles(n_things: int, batches: Batches) -> Iterator[pa.RecordBatch]:
 
 def _unpacked(bundles: pa.Array, kind: pa.DataType) -> tuple[pa.Array, NDArray[Any]]:
     """Return the numbers that are kept as bytes, and where those of each bundle end, beginning with 0."""
+    if len(bundles) == 0:  # Arrow may leave out the buffers of nothing
+        return pa.array([], kind), np.zeros(1, np.int32)
     width = kind.byte_width
     offsets = np.frombuffer(bundles.buffers()[1], np.int32)[bundles.offset : bundles.offset + len(bundles) + 1]
     data = bundles.buffers()[2]
-    size = int(offsets[-1] - offsets[0]) if len(bundles) else 0
+    size = int(offsets[-1] - offsets[0])
     values = np.frombuffer(data, kind.to_pandas_dtype(), size // width, int(offsets[0])) if size else np.array([])
     return pa.array(values, kind), (offsets - offsets[0]) // width
 

@@ -18,7 +18,7 @@ __all__ = ["Observed"]
 
 # Of more different values nothing is kept: they would be too much to hold and to send about.
 MOST_HELD = 1 << 20
-MOST_BYTES = 16 << 20
+MOST_BYTES = 24 << 20
 
 
 @dataclass(frozen=True)
@@ -102,4 +102,4 @@ def _summed(tables: Sequence[pa.Table | None]) -> pa.Table | None:
 
 
 def _few(counts: pa.Table) -> pa.Table | None:
-    return counts if counts.num_rows <= MOST_HELD and counts.nbytes <= MOST_BYTES + 8 * MOST_HELD else None
+    return counts if counts.num_rows <= MOST_HELD and counts.nbytes <= MOST_BYTES else None

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 __all__ = ["ReadProgress"]
 
 LEAST_SECONDS = 0.001
+# Of all bytes, before the pace so far says anything of the rest: the first, small files tell how a worker starts.
+LEAST_READ = 0.1
 
 
 class ReadProgress:
@@ -51,5 +53,7 @@ class ReadProgress:
             rest, readers = sum(self._left.values()), min(self._slots, len(self._left))
             done, spent = self._total - rest, self._seconds
         pace = f"{size / 1e6:,.1f} MB at {size / 1e6 / max(seconds, LEAST_SECONDS):,.1f} MB/s"
-        to_go = f", about {rest * spent / done / readers:,.0f} s to go" if rest and done else ""
+        to_go = (
+            f", about {rest * spent / done / readers:,.0f} s to go" if rest and done > LEAST_READ * self._total else ""
+        )
         self._say(f"{table}: {rows:,} rows read, {pace} ({done / 1e6:,.1f} of {self._total / 1e6:,.1f} MB{to_go})")

@@ -83,6 +83,10 @@ def test_bundles_of_numbers_come_as_their_codes():
     lines = batch(owner=pa.array([7, 8, 7, 7], pa.int64()), thing=packed([7, -5], [], [1 << 40], [-5]))
     assert unpacked(bundle_codes(numbers, [lines])) == [(7, [1, 0]), (8, []), (7, [2]), (7, [0])]
     assert unpacked(bundle_codes(numbers, [lines.slice(2), lines.slice(1, 1)])) == [(7, [2]), (7, [0]), (8, [])]
+    nothing = batch(
+        owner=pa.array([], pa.int64()), thing=pa.Array.from_buffers(pa.binary(), 0, [None, *[pa.py_buffer(b"")] * 2])
+    )
+    assert unpacked(bundle_codes(numbers, [nothing, lines.slice(3)])) == [(7, [0])]
     with pytest.raises(ValueError, match="6 is none of the 3 things"):
         found(bundle_codes(numbers, [batch(owner=pa.array([1]), thing=packed([6]))]))
 

@@ -81,6 +81,14 @@ def test_of_too_many_values_nothing_is_kept(monkeypatch):
     assert Observed.together([replace(two, counts={"app_id": None}), one]).counts["app_id"] is None, "once unknown"
 
 
+def test_of_too_long_values_nothing_is_kept(monkeypatch):
+    schema = TableSchema("texts", (Column("text", "string"),))
+    texts = pa.RecordBatch.from_pydict({"text": ["a" * 100, "b" * 100]})
+    assert counts(Observed.of(texts, schema, ["text"]), "text") == {"a" * 100: 1, "b" * 100: 1}
+    monkeypatch.setattr(observing, "MOST_BYTES", 200)
+    assert Observed.of(texts, schema, ["text"]).counts["text"] is None
+
+
 def test_only_what_is_asked_for_is_counted():
     assert Observed.of(batch(*ROWS), USES, []).counts == {}
 

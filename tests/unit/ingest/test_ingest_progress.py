@@ -26,3 +26,14 @@ def test_nothing_that_has_a_size_was_read_yet():
     said = []
     ReadProgress({"empty": 0, "apps": 10}, 2, said.append).tell("empty", 0, 0.0)
     assert said == ["empty: 0 rows read, 0.0 MB at 0.0 MB/s (0.0 of 0.0 MB)"]
+
+
+def test_a_tenth_must_be_read_before_the_rest_is_foretold():
+    said = []
+    progress = ReadProgress({"small": 1_000_000, "apps": 9_000_000, "events": 10_000_000}, 1, said.append)
+    progress.tell("small", 7, 5.0)
+    progress.tell("apps", 9, 5.0)
+    assert said == [
+        "small: 7 rows read, 1.0 MB at 0.2 MB/s (1.0 of 20.0 MB)",
+        "apps: 9 rows read, 9.0 MB at 1.8 MB/s (10.0 of 20.0 MB, about 10 s to go)",
+    ]

@@ -24,6 +24,7 @@ TIMESTAMP_LENGTH = len("2016-05-01 00:55:25")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"[ \t]*-?\d+[ \t]*", re.ASCII)
 _SHOWN = 60
+_ZIP = b"PK\x03\x04"  # a zip's first bytes
 
 
 def explain_failure(uri: SourceFile, schema: TableSchema, good_rows: int, reason: str) -> DataError:
@@ -51,6 +52,8 @@ def explain_failure(uri: SourceFile, schema: TableSchema, good_rows: int, reason
         The zip is damaged, which explains everything else.
     """
     _check_whole(uri, schema)
+    if _is_zip(uri, schema):
+        return DataError(f"{uri}: {schema.member} is itself a zip; zip the CSV file, and once")
     with open_member(uri, schema) as stream:
         text = _text(stream)
         try:
@@ -90,6 +93,11 @@ def _check_whole(uri: SourceFile, schema: TableSchema) -> None:
     with open_member(uri, schema) as stream:
         while stream.read(1 << 20):
             pass
+
+
+def _is_zip(uri: SourceFile, schema: TableSchema) -> bool:
+    with open_member(uri, schema) as stream:
+        return stream.read(len(_ZIP)) == _ZIP
 
 
 def header_problem(header: Sequence[str], schema: TableSchema) -> str | None:

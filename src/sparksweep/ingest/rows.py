@@ -58,7 +58,7 @@ def read_rows(uri: SourceFile, schema: TableSchema) -> Iterator[pa.RecordBatch]:
         for batch in _parsed(uri, schema):
             yield _with_line(batch, schema, n_rows + 1)
             n_rows += batch.num_rows
-    except (pa.ArrowException, Unfit) as error:
+    except (pa.ArrowException, Unfit, UnicodeDecodeError) as error:  # the last by names of columns
         raise explain_failure(uri, schema, n_rows, str(error)) from error
     if n_rows == 0:
         raise DataError(f"{uri}: {without_rows(schema)}")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -231,3 +232,17 @@ def test_damage_at_the_end_of_good_rows(make_zip):
     Path(uri).write_bytes(data)
     with pytest.raises(ArchiveError, match="Bad CRC-32"):
         read(uri)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_for_a_csv_file(make_zip, tmp_path, compression):
+    with zipfile.ZipFile(tmp_path / "inner.zip", "w", compression) as archive:
+        archive.writestr("events.csv", HEADER + GOOD * 50)
+    data = (tmp_path / "inner.zip").read_bytes()
+    told = "events.csv is itself a zip; zip the CSV file, and once"
+    assert problem(make_zip(members=[("events.csv", data)])) == told
+
+
+def test_a_header_that_is_not_utf_8(make_zip):
+    data = (HEADER.replace("category", "类别") + GOOD).encode("gbk")
+    assert "are without category; with unknown '" in problem(make_zip(members=[("events.csv", data)]))

@@ -13,9 +13,11 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from sparksweep.errors import DataError
-from sparksweep.ingest.keys import RepeatedKeys, describe_key, find_common_key, find_repeated_keys
+from sparksweep.ingest.held_tables import Held
+from sparksweep.ingest.keys import find_common_key, find_repeated_keys
 from sparksweep.ingest.observing import Observed
 from sparksweep.ingest.relations import Orphans, Related, Use, relate
+from sparksweep.ingest.repeated_keys import RepeatedKeys, describe_key
 from sparksweep.ingest.report import TableReport
 from sparksweep.ingest.schema import Reference, TableSchema
 from sparksweep.ingest.source import SourceFile
@@ -37,18 +39,25 @@ class Finding(NamedTuple):
         What the values show.
     rejected : int
         Rows that were left out, because they do not fit.
+    rows : int, optional
+        Rows of the table, where they are known.
+    held : Held, optional
+        What was found in a table that was held.
     """
 
     rows_read: int
     proved: bool
     observed: Observed
     rejected: int = 0
+    rows: int | None = None
+    held: Held | None = None
 
     @classmethod
     def of_outcome(cls, outcome: Outcome) -> Finding:
         """Return what tasks have just said."""
         proved = outcome.keys is not None and outcome.keys.proved
-        return cls(outcome.rows_read, proved, outcome.observed or Observed({}, {}, {}, {}), outcome.rejected)
+        held, observed = outcome.held, outcome.observed or Observed({}, {}, {}, {})
+        return cls(outcome.rows_read, proved, observed, outcome.rejected, None if held is None else held.rows, held)
 
     @classmethod
     def of_report(cls, report: TableReport, schema: TableSchema, value_counts: pa.Table) -> Finding:
@@ -60,7 +69,8 @@ class Finding(NamedTuple):
             values = known["value"].cast(schema.arrow_schema().field(column).type)
             counts[column] = pa.table({"value": values, "rows": known["rows"]}) if known.num_rows else None
         observed = Observed(report.empty, report.placeholders, report.spans, counts)
-        return cls(report.rows_read - report.rejected, report.keys_proved, observed, report.rejected)
+        rows_read = report.rows_read - report.rejected
+        return cls(rows_read, report.keys_proved, observed, report.rejected, report.rows)
 
 
 def columns_to_count(schemas: Sequence[TableSchema]) -> dict[str, list[str]]:
@@ -186,7 +196,8 @@ class DataCheck:
     @cached_property
     def _n_left(self) -> dict[str, int]:
         """Rows of the tables whose duplicates were dropped."""
-        return {name: self._tables_df[name].count() for name, schema in self._schemas.items() if schema.drop_duplicates}
+        known = {name: self._findings[name].rows for name, schema in self._schemas.items() if schema.drop_duplicates}
+        return {name: self._tables_df[name].count() if rows is None else rows for name, rows in known.items()}
 
     def _n_keys(self, schema: TableSchema, rows: int) -> int | None:
         if not schema.key:
@@ -216,7 +227,7 @@ class DataCheck:
         wanted = {
             (schema.name, schema.key[0])
             for schema in self._schemas.values()
-            if len(schema.key) == 1 and not self._proved(schema)
+            if len(schema.key) == 1 and not self._proved(schema) and self._findings[schema.name].held is None
         }
         wanted |= {(table, column) for table, other, column in apart} | {(other, column) for _, other, column in apart}
         for schema, each in open_references:
@@ -238,7 +249,8 @@ class DataCheck:
         return has_all and span[0] <= own_span[0] and own_span[1] <= span[1]
 
     def _proved(self, schema: TableSchema) -> bool:
-        return self._findings[schema.name].proved
+        finding = self._findings[schema.name]
+        return finding.proved or (finding.held is not None and finding.held.repeated is None)
 
     def _use(self, table: str, column: str) -> Use:
         return Use(table, column, self._tables_df[table], self._seen(table).counts.get(column))
@@ -252,6 +264,9 @@ class DataCheck:
         known = len(schema.key) == 1 and use in self._related.rows and not schema.column(schema.key[0]).nullable
         if self._proved(schema) or (known and self._related.rows[use] == self._related.values[use]):
             return None
+        held = self._findings[schema.name].held
+        if held is not None:
+            return held.repeated
         return find_repeated_keys(self._tables_df[schema.name], schema.key, are_there=known)
 
     # ---- What is wrong, and what is odd

@@ -5,56 +5,19 @@ Only for what was not settled while the rows were read (`sparksweep.ingest.key_r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from sparksweep.ingest.repeated_keys import MOST_LISTED, RepeatedKeys, float_texts
 from sparksweep.ingest.schema import LINE
 
-__all__ = ["RepeatedKeys", "describe_key", "find_common_key", "find_repeated_keys"]
+__all__ = ["find_common_key", "find_repeated_keys"]
 
-_LINES_SHOWN = 3
 # Names that no column of a file has.
 _N_ROWS, _FIRST = "rows of the key", "first line of the key"
-# Of rows with a repeated key that are listed.
-_MOST_LISTED = 100_000
-
-
-@dataclass(frozen=True)
-class RepeatedKeys:
-    """What is said of keys on several lines.
-
-    Attributes
-    ----------
-    n_keys : int
-        Number of keys that occur more than once.
-    n_rows : int
-        Rows that have one of them.
-    first : dict of str to str
-        The one that occurs first in the file.
-    lines : tuple of int
-        Its first lines.
-    rows : DataFrame
-        The rows as texts, at most 100,000; those of the key that occurs first come first.
-    """
-
-    n_keys: int
-    n_rows: int
-    first: dict[str, str]
-    lines: tuple[int, ...]
-    rows: pd.DataFrame
-
-    def __str__(self) -> str:
-        """Return for example ``event_id 7 on data lines 3, 9``."""
-        return f"{describe_key(self.first)} on data lines {', '.join(map(str, self.lines))}"
-
-
-def describe_key(key: Mapping[str, object]) -> str:
-    """Return ``event_id 7, app_id -5``."""
-    return ", ".join(f"{name} {value}" for name, value in key.items())
 
 
 def find_repeated_keys(table_df: DataFrame, key: Sequence[str], are_there: bool = False) -> RepeatedKeys | None:
@@ -75,14 +38,9 @@ def find_repeated_keys(table_df: DataFrame, key: Sequence[str], are_there: bool 
     rows_pdf = _rows(table_df, key)
     if rows_pdf.empty:
         return None
-    if counted is None:
-        is_whole = len(rows_pdf) < _MOST_LISTED
-        n_keys = rows_pdf.groupby(list(key), dropna=False).ngroups
-        counted = (n_keys, len(rows_pdf)) if is_whole else _count(table_df, key)
-    first = {name: rows_pdf[name].iloc[0] for name in key}
-    same_key = rows_pdf[list(key)].eq(rows_pdf[list(key)].iloc[0]) | rows_pdf[list(key)].isna()
-    lines = rows_pdf[LINE][same_key.all(axis=1).cummin()].head(_LINES_SHOWN)
-    return RepeatedKeys(*counted, first, tuple(map(int, lines)), rows_pdf)
+    if counted is None and len(rows_pdf) == MOST_LISTED:
+        counted = _count(table_df, key)
+    return RepeatedKeys.of(rows_pdf, key, counted)
 
 
 def _count(table_df: DataFrame, key: Sequence[str]) -> tuple[int, int]:
@@ -95,8 +53,11 @@ def _count(table_df: DataFrame, key: Sequence[str]) -> tuple[int, int]:
 def _rows(table_df: DataFrame, key: Sequence[str]) -> pd.DataFrame:
     same_key = Window.partitionBy(*key)
     rows_df = table_df.withColumn(_N_ROWS, F.count("*").over(same_key)).where(F.col(_N_ROWS) > 1)
-    ordered_df = rows_df.withColumn(_FIRST, F.min(LINE).over(same_key)).orderBy(_FIRST, LINE).limit(_MOST_LISTED)
-    return ordered_df.select(*(F.col(name).cast("string") for name in table_df.columns)).toPandas()
+    ordered_df = rows_df.withColumn(_FIRST, F.min(LINE).over(same_key)).orderBy(_FIRST, LINE).limit(MOST_LISTED)
+    floats = [name for name, kind in table_df.dtypes if kind == "double"]  # which Java would write in its own way
+    shown = (F.col(name) if name in floats else F.col(name).cast("string") for name in table_df.columns)
+    rows_pdf = ordered_df.select(*shown).toPandas()
+    return rows_pdf.assign(**{name: float_texts(rows_pdf[name]) for name in floats})
 
 
 def find_common_key(

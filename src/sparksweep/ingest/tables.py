@@ -28,12 +28,13 @@ from sparksweep.errors import DataError
 from sparksweep.ingest.archive import describe_member
 from sparksweep.ingest.bundles import flat_rows
 from sparksweep.ingest.checking import DataCheck, Finding, columns_to_count
+from sparksweep.ingest.held_tables import is_held
 from sparksweep.ingest.progress import ReadProgress
 from sparksweep.ingest.renewing import read_with_leave
 from sparksweep.ingest.report import IngestReport, report_path
 from sparksweep.ingest.schema import LINE, TableSchema
 from sparksweep.ingest.source import Source, SourceFile, find_archives, open_source
-from sparksweep.ingest.tasks import CollectedOutcomes, Outcome, Outcomes, outcome_of, read_archive
+from sparksweep.ingest.tasks import CollectedOutcomes, Outcome, Outcomes, Reading, outcome_of, read_archive
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.session import task_slots
 from sparksweep.storage import Store
@@ -140,8 +141,12 @@ def ingest_tables(
     with _staging(store, folder) as staging:
         counted = columns_to_count(schemas)
         sizes = {each.name: archives[each.name].size for each in changed}
+        readings = [
+            Reading(each, tuple(counted[each.name]), max_rejected, is_held(each, int(fingerprint[each.name]["size"])))
+            for each in changed
+        ]
         progress = ReadProgress(sizes, task_slots(spark), on_progress or log.info)
-        outcomes = _write_all(spark, source, archives, changed, counted, max_rejected, store, staging, progress)
+        outcomes = _write_all(spark, source, archives, readings, store, staging, progress)
         findings = {name: Finding.of_outcome(outcome) for name, outcome in outcomes.items()}
         kept = [each for each in schemas if each not in changed]
         findings |= _kept_findings(known, kept, store, folder)
@@ -243,9 +248,7 @@ def _write_all(
     spark: SparkSession,
     source: Source,
     archives: Mapping[str, SourceFile],
-    schemas: Sequence[TableSchema],
-    counted: Mapping[str, Sequence[str]],
-    max_rejected: int,
+    readings: Sequence[Reading],
     store: Store,
     staging: str,
     progress: ReadProgress,
@@ -253,13 +256,13 @@ def _write_all(
     """Write every table at once, each from a thread of its own; the first problem ends them all."""
     group = f"sparksweep-ingest-{uuid.uuid4().hex}"
 
-    def write(schema: TableSchema) -> Outcome:
+    def write(reading: Reading) -> Outcome:
+        schema = reading.schema
         spark.sparkContext.setJobGroup(group, f"ingest {schema.name}", interruptOnCancel=True)
 
         def read(file: SourceFile) -> Outcome:
             collected = spark.sparkContext.accumulator([], CollectedOutcomes())
-            table_df = _archive_df(spark, file, schema, counted[schema.name], max_rejected, collected)
-            write_parquet(table_df, store, _table_path(staging, schema))
+            write_parquet(_archive_df(spark, file, reading, collected), store, _table_path(staging, schema))
             return outcome_of(schema.name, collected.value)
 
         outcome = read_with_leave(source, archives[schema.name], read)
@@ -268,15 +271,15 @@ def _write_all(
         progress.tell(schema.name, outcome.rows_read, outcome.seconds)
         return outcome
 
-    with ThreadPoolExecutor(max_workers=len(schemas), thread_name_prefix="ingest") as pool:
-        writes = [pool.submit(write, schema) for schema in schemas]
+    with ThreadPoolExecutor(max_workers=len(readings), thread_name_prefix="ingest") as pool:
+        writes = [pool.submit(write, each) for each in readings]
         try:
             _wait(writes)
         except BaseException:
             _cancel(writes, lambda: spark.sparkContext.cancelJobGroup(group))
             _wait_for_tasks(spark, group)
             raise
-    return {schema.name: each.result() for schema, each in zip(schemas, writes, strict=True)}
+    return {reading.schema.name: each.result() for reading, each in zip(readings, writes, strict=True)}
 
 
 def _wait(writes: Sequence[Future[Outcome]]) -> None:
@@ -311,18 +314,10 @@ def _wait_for_tasks(spark: SparkSession, group: str) -> None:
         time.sleep(TASK_END_INTERVAL)
 
 
-def _archive_df(
-    spark: SparkSession,
-    uri: SourceFile,
-    schema: TableSchema,
-    counted: Sequence[str],
-    max_rejected: int,
-    collected: Outcomes,
-) -> DataFrame:
-    seed_df = spark.range(0, 1, 1, numPartitions=1)
-    task = partial(read_archive, uri, schema, counted, max_rejected, collected)
-    table_df = seed_df.mapInArrow(task, schema.kept_schema())
-    return _first_of_equal_rows(table_df, schema) if schema.drop_duplicates else table_df
+def _archive_df(spark: SparkSession, file: SourceFile, reading: Reading, collected: Outcomes) -> DataFrame:
+    schema, seed_df = reading.schema, spark.range(0, 1, 1, numPartitions=1)
+    table_df = seed_df.mapInArrow(partial(read_archive, file, reading, collected), schema.kept_schema())
+    return _first_of_equal_rows(table_df, schema) if schema.drop_duplicates and not reading.hold_all else table_df
 
 
 def _first_of_equal_rows(table_df: DataFrame, schema: TableSchema) -> DataFrame:

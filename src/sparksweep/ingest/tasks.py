@@ -15,6 +15,7 @@ from pyspark import Accumulator, AccumulatorParam
 
 from sparksweep.errors import SparksweepError
 from sparksweep.ingest.bundles import bundled
+from sparksweep.ingest.held_tables import Held, hold
 from sparksweep.ingest.key_runs import KeyRun
 from sparksweep.ingest.observing import Observed
 from sparksweep.ingest.rejecting import Reject, Rejects, read_fitting_rows
@@ -23,12 +24,36 @@ from sparksweep.ingest.schema import TableSchema
 from sparksweep.ingest.source import SourceFile
 from sparksweep.python_tasks import python_task
 
-__all__ = ["CollectedOutcomes", "Outcome", "Outcomes", "outcome_of", "read_archive"]
+__all__ = ["CollectedOutcomes", "Outcome", "Outcomes", "Reading", "outcome_of", "read_archive"]
 
 Batches = Iterable[pa.RecordBatch]
 
 # What so many batches show is put together at a time: it may be a million values.
 _MOST_PARTS = 32
+# Of a table that was held, rows that Spark is given at a time.
+_HELD_ROWS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a task is told to do with an archive.
+
+    Attributes
+    ----------
+    schema : TableSchema
+        What it holds.
+    counted : tuple of str
+        The columns whose values are counted.
+    max_rejected : int
+        How many rows may be left out because they do not fit.
+    hold_all : bool
+        Of rows that are equal the task leaves out all but the first (`sparksweep.ingest.held_tables`).
+    """
+
+    schema: TableSchema
+    counted: tuple[str, ...] = ()
+    max_rejected: int = 0
+    hold_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +78,8 @@ class Outcome:
         The first of them.
     seconds : float
         How long it took.
+    held : Held, optional
+        What was found in a table that the task held.
     """
 
     table: str
@@ -63,6 +90,7 @@ class Outcome:
     rejected: int = 0
     rejects: tuple[Reject, ...] = ()
     seconds: float = 0.0
+    held: Held | None = None
 
 
 Outcomes = Accumulator[list[Outcome]]
@@ -94,31 +122,48 @@ def outcome_of(table: str, outcomes: Iterable[Outcome]) -> Outcome:
     return next((each for each in said if each.problem is not None), said[-1])
 
 
+class _Tally:
+    """What rows show in passing."""
+
+    def __init__(self, schema: TableSchema, counted: Sequence[str]) -> None:
+        self._schema = schema
+        self._counted = counted
+        self._observed: list[Observed] = []
+        self.rows = 0
+        self.keys: KeyRun | None = None
+
+    def watched(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+        """Yield the batches as they are."""
+        for batch in batches:
+            run = KeyRun.of(batch, self._schema.key)
+            self.rows, self.keys = self.rows + batch.num_rows, run if self.keys is None else self.keys.followed_by(run)
+            self._observed.append(Observed.of(batch, self._schema, self._counted))
+            if len(self._observed) == _MOST_PARTS:
+                self._observed = [Observed.together(self._observed)]
+            yield batch
+
+    def observed(self) -> Observed | None:
+        """Return what all batches show, None of none."""
+        return Observed.together(self._observed) if self._observed else None
+
+
 @python_task
-def read_archive(
-    uri: SourceFile,
-    schema: TableSchema,
-    counted: Sequence[str],
-    max_rejected: int,
-    collected: Outcomes,
-    seeds: Batches,
-) -> Iterator[pa.RecordBatch]:
-    """Read an archive: lines of ``schema.kept_schema()``; count the values of some columns."""
+def read_archive(uri: SourceFile, reading: Reading, collected: Outcomes, seeds: Batches) -> Iterator[pa.RecordBatch]:
+    """Read an archive: lines of the schema's ``kept_schema()``."""
     for _ in seeds:
         pass
-    rows_read, keys, problem = 0, None, None
-    observed: list[Observed] = []
-    rejects, begin = Rejects(uri, max_rejected), time.monotonic()
+    schema, most = reading.schema, reading.max_rejected
+    tally, rejects, begin = _Tally(schema, reading.counted), Rejects(uri, most), time.monotonic()
+    held, problem = None, None
     try:
-        for batch in read_fitting_rows(uri, schema, rejects) if max_rejected else read_rows(uri, schema):
-            run = KeyRun.of(batch, schema.key)
-            rows_read, keys = rows_read + batch.num_rows, run if keys is None else keys.followed_by(run)
-            observed.append(Observed.of(batch, schema, counted))
-            if len(observed) == _MOST_PARTS:
-                observed = [Observed.together(observed)]
+        batches: Batches = tally.watched(read_fitting_rows(uri, schema, rejects) if most else read_rows(uri, schema))
+        if reading.hold_all:
+            rows, held = hold(batches, schema)
+            batches = rows.to_batches(_HELD_ROWS)
+        for batch in batches:
             yield batch if schema.owner is None else bundled(batch, schema)
     except SparksweepError as error:
         problem = error
-    seen = Observed.together(observed) if observed else None
     seconds, listed = time.monotonic() - begin, tuple(rejects.first)
-    collected.add([Outcome(schema.name, rows_read, keys, seen, problem, rejects.count, listed, seconds)])
+    said = (tally.rows, tally.keys, tally.observed(), problem, rejects.count, listed, seconds, held)
+    collected.add([Outcome(schema.name, *said)])

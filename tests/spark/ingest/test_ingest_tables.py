@@ -18,6 +18,7 @@ from sparksweep.ingest import (
     Reference,
     TableReport,
     TableSchema,
+    held_tables,
     ingest_tables,
     known_values,
     read_kept,
@@ -62,6 +63,13 @@ def ingest(spark, source, store):
     return run
 
 
+@pytest.fixture(params=["by the task", "by Spark"])
+def looked_at(request, monkeypatch):
+    """Who drops equal rows and finds repeated keys: of small tables the task that reads them."""
+    if request.param == "by Spark":
+        monkeypatch.setattr(held_tables, "MOST_HELD_BYTES", 0)
+
+
 def rows(frame):
     return sorted((tuple(row) for row in frame.collect()), key=lambda row: row[-1])
 
@@ -103,6 +111,7 @@ def test_workspace_whose_name_looks_like_a_pattern(spark, source, add, tmp_path,
     assert read_tables(spark, store, [EVENTS])["events"].count() == 2
 
 
+@pytest.mark.usefixtures("looked_at")
 def test_report_counts_and_is_kept(source, store, add, ingest):
     add("events", GOOD_EVENTS)
     add("phone", "device_id,brand,age\n1,a,\n1,a,\n2,,3\n1,a,\n2,,3\n3,a,1\n")
@@ -125,6 +134,7 @@ def test_report_counts_and_is_kept(source, store, add, ingest):
     assert workspace_files(store) == ["events.parquet", "ingest.json", "phone.parquet", "value_counts.parquet"]
 
 
+@pytest.mark.usefixtures("looked_at")
 def test_first_of_equal_rows_is_kept(spark, store, add, ingest):
     add("phone", "device_id,brand,age\n2,,3\n1,a,\n1,a,\n2,,3\n1,a,\n3,A,1\n")
     ingest(PHONE)
@@ -161,6 +171,7 @@ def test_rows_of_one_owner_are_a_line_of_the_file_and_lines_of_the_table(spark, 
     assert rows(table) == [(2, 5, None, 1), (2, 6, 1, 2), (1, 5, None, 3), (2, 7, 2, 4)]
 
 
+@pytest.mark.usefixtures("looked_at")
 def test_conflicting_rows_are_a_warning_after_equal_ones_are_dropped(store, add, ingest):
     add("phone", "device_id,brand,age\n1,a,7\n1,a,7\n3,x,7\n2,小米,7\n2,c,7\n3,y,7\n3,z,7\n")
     report = ingest(PHONE)
@@ -190,6 +201,28 @@ def test_repeated_keys_that_are_null_and_ids_beside_nulls_are_listed_as_they_are
     assert report.tables[0].distinct_keys == 3
     assert store.read_bytes("tables/odd.repeated_keys.csv").decode() == (
         "first,id,line\n,9223372036854775807,1\n,,3\n5,1,2\n5,2,4\n"
+    )
+
+
+@pytest.mark.usefixtures("looked_at")
+def test_what_is_listed_of_repeated_keys(store, add, ingest):
+    columns = (Column("at", "timestamp", nullable=True), Column("x", "float64", nullable=True), Column("n", "int8"))
+    places = TableSchema("places", columns, key=("at", "x"), repeated_key="warn", drop_duplicates=True)
+    time = "2016-05-01 00:55:25"
+    lines = [
+        f"{time},1e10,1",
+        f"{time},10000000000,1",
+        f"{time},-0.0,2",
+        ",,3",
+        f"{time},1e10,-2",
+        ",,4",
+        f"{time},0,5",
+    ]
+    add("places", "at,x,n\n" + "".join(f"{line}\n" for line in lines))
+    report = ingest(places)
+    assert (report.tables[0].rows, report.tables[0].distinct_keys) == (6, 3)
+    assert store.read_bytes("tables/places.repeated_keys.csv").decode() == (
+        f"at,x,n,line\n{time},10000000000.0,1,1\n{time},10000000000.0,-2,5\n{time},0.0,2,3\n{time},0.0,5,7\n,,3,4\n,,4,6\n"
     )
 
 
@@ -234,6 +267,7 @@ def test_rows_that_refer_to_something(store, related, ingest):
     assert known["uses", "app_id"].type == pa.int64()
 
 
+@pytest.mark.usefixtures("looked_at")
 def test_orphans_and_placeholders(add, related, ingest):
     add("apps", "app_id,label\n70,5\n70,6\n70,6\n-80,-3\n")
     add("uses", "event_id,app_id,place\n0,70,0\n1,71,0\n1,90,1\n2,71,\n2,72,-0.0\n")

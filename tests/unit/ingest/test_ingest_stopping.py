@@ -11,6 +11,7 @@ from sparksweep.errors import DataError
 from sparksweep.ingest import Column, TableSchema, tables
 from sparksweep.ingest.progress import ReadProgress
 from sparksweep.ingest.source import LocalFile, LocalSource
+from sparksweep.ingest.tasks import Reading
 
 
 @pytest.fixture
@@ -102,15 +103,13 @@ def write(monkeypatch):
 
         monkeypatch.setattr(tables, "_archive_df", lambda *_: None)
         monkeypatch.setattr(tables, "write_parquet", write_parquet)
-        schemas = [TableSchema(name, (Column("id", "int64"),)) for name in ("bad", "other")]
+        readings = [Reading(TableSchema(name, (Column("id", "int64"),))) for name in ("bad", "other")]
         spark = type("Session", (), {"sparkContext": context})()
         tables._write_all(
             spark,
             LocalSource("raw"),
             {"bad": LocalFile("bad"), "other": LocalFile("other")},
-            schemas,
-            {"bad": [], "other": []},
-            0,
+            readings,
             None,
             "tables/.ingest",
             ReadProgress({"bad": 0, "other": 0}, 1, print),

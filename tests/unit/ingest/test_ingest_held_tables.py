@@ -1,0 +1,76 @@
+"""Equal rows and repeated keys of a table that is held, beside what plain Python finds."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparksweep.ingest import Column, TableSchema
+from sparksweep.ingest.held_tables import MOST_HELD_BYTES, hold, is_held
+
+NAMES = ("id", "text", "x", "n")
+SCHEMA = TableSchema(
+    "table",
+    (
+        Column("id", "int64", nullable=True),
+        Column("text", "string"),
+        Column("x", "float64", nullable=True),
+        Column("n", "int8"),
+    ),
+    key=("id", "text"),
+    drop_duplicates=True,
+)
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from([None, 2**63 - 1, 2**63 - 2, -5]),
+        st.sampled_from(["", "a", "小米"]),
+        st.sampled_from([None, 0.0, -0.0, 1e300]),
+        st.integers(0, 1),
+    ),
+    max_size=12,
+)
+
+
+def batches(rows, step=5):
+    lines = [dict(zip((*NAMES, "line"), (*row, 10 * n), strict=True)) for n, row in enumerate(rows, start=1)]
+    schema = SCHEMA.arrow_schema()
+    return [pa.RecordBatch.from_pylist(lines[start : start + step], schema) for start in range(0, len(lines), step)]
+
+
+@given(ROWS)
+def test_what_is_left_and_which_keys_are_repeated(rows):
+    table, held = hold(iter(batches(rows)), SCHEMA)
+    first = {}
+    for n, row in enumerate(rows, start=1):
+        first.setdefault(row, (*row, 10 * n))  # to Python -0.0 is 0.0 too
+    left = list(first.values())
+    assert [tuple(row.values()) for row in table.to_pylist()] == left
+    assert held.rows == len(left)
+
+    of_key = {}
+    for row in left:
+        of_key.setdefault(row[:2], []).append(row)
+    repeated = {key: those for key, those in of_key.items() if len(those) > 1}
+    if not repeated:
+        assert held.repeated is None
+        return
+    listed = [row for those in repeated.values() for row in those]  # keys in the order of their first lines
+    assert (held.repeated.n_keys, held.repeated.n_rows) == (len(repeated), len(listed))
+    assert held.repeated.lines == tuple(row[-1] for row in listed[: len(next(iter(repeated.values())))][:3])
+    shown = held.repeated.rows.astype(object).where(held.repeated.rows.notna(), None)
+    texts = [
+        tuple(None if value is None else str(value + 0 if value == 0 else value) for value in row) for row in listed
+    ]
+    assert [tuple(row) for row in shown.itertuples(index=False)] == texts
+
+
+def test_a_table_without_a_key():
+    table, held = hold(batches([(1, "a", None, 0)] * 3), TableSchema("t", SCHEMA.columns, drop_duplicates=True))
+    assert (table.num_rows, held) == (1, (1, None))
+
+
+def test_which_tables_are_held():
+    assert is_held(SCHEMA, MOST_HELD_BYTES)
+    assert not is_held(SCHEMA, MOST_HELD_BYTES + 1)
+    assert not is_held(TableSchema("t", SCHEMA.columns, key=("n",)), 1)

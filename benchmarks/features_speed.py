@@ -64,7 +64,7 @@ def save(out: Path, columns: list[str], matrix: sparse.csr_matrix) -> None:
 
 def by_sparksweep(raw: Path, out: Path) -> dict[str, float]:
     """Ingest and build with two slots."""
-    from sparksweep.ingest import ingest_tables, known_values, read_kept, read_tables
+    from sparksweep.ingest import ingest_tables, read_tables
     from sparksweep.matrix import open_matrix
     from sparksweep.session import open_session
     from sparksweep.storage import open_store
@@ -79,9 +79,7 @@ def by_sparksweep(raw: Path, out: Path) -> dict[str, float]:
         ingest_tables(spark, raw, SCHEMAS, store)
         ingested = time.perf_counter()
         tables = read_tables(spark, store, SCHEMAS)
-        kept = read_kept(spark, store, [schema for schema in SCHEMAS if schema.owner is not None])
-        values = known_values(store, SCHEMAS)
-        build_matrices(spark, tables, FEATURE_SETS[:8], "fraction", store, "matrix/x", {}, values, kept)
+        build_matrices(spark, tables, FEATURE_SETS[:8], "fraction", store, "matrix/x", {})
         done = time.perf_counter()
         found = {
             "seconds": done - begin,

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_type
 
 from sparksweep.errors import SessionError, UsageError
 from sparksweep.eventlogs.columns import column_of
@@ -30,7 +31,7 @@ from sparksweep.features import (
     words,
     write_parts,
 )
-from sparksweep.ingest import LINE
+from sparksweep.ingest import LINE, Tables
 from sparksweep.matrix import Manifest
 from sparksweep.matrix.target import encode_target
 from sparksweep.storage import Store
@@ -43,15 +44,13 @@ VALUE, LOOKED_UP, OWNER = "counted value", "looked up", "owner of the line"
 
 def build_log_matrices(
     spark: SparkSession,
-    tables: Mapping[str, DataFrame],
+    tables: Tables,
     schema: LogSchema,
     sets: Sequence[str],
     encoding: Encoding,
     store: Store,
     folder: str,
     sources: Mapping[str, Any],
-    values: Mapping[tuple[str, str], pa.Array] | None = None,
-    bundles: Mapping[str, DataFrame] | None = None,
 ) -> dict[str, Manifest]:
     """Build the train matrix of feature sets, and the test matrix where the schema has test rows.
 
@@ -59,7 +58,7 @@ def build_log_matrices(
     ----------
     spark : SparkSession
         Reads `tables`; its time zone is UTC, as the times of the files are.
-    tables : mapping of str to DataFrame
+    tables : Tables
         The schema's tables (`sparksweep.ingest.read_tables`).
     schema : LogSchema
         What they are.
@@ -73,11 +72,6 @@ def build_log_matrices(
         Folder in the store.
     sources : mapping
         From what the tables were made; kept in the manifests.
-    values : mapping of (table, column) to pyarrow.Array, optional
-        All values of a column, where they are known (`sparksweep.ingest.known_values`).
-    bundles : mapping of str to DataFrame, optional
-        Tables as their files are, of those with an owner (`sparksweep.ingest.read_kept`): what such a table's sets
-        count by the owner then need not be taken apart.
 
     Returns
     -------
@@ -105,21 +99,23 @@ def build_log_matrices(
     parts = _parts(tables, schema)
     with ExitStack() as keep:
         rows = keep.enter_context(send_rows(spark, parts))
-        logs = _Logs(tables, schema, rows, values or {}, bundles or {}, keep)
+        logs = _Logs(tables, schema, rows, keep)
         return write_parts([logs.feature_set(name) for name in sets], encoding, parts, store, folder, sources)
 
 
-def _parts(tables: Mapping[str, DataFrame], schema: LogSchema) -> dict[str, Part]:
+def _parts(tables: Tables, schema: LogSchema) -> dict[str, Part]:
     rows = schema.rows
-    train = tables[rows.train].select(LINE, rows.key, rows.target).orderBy(LINE).toPandas()
-    column = pa.Array.from_pandas(train[rows.target])
-    kind = to_arrow_type(tables[rows.train].schema[rows.target].dataType)
-    target = encode_target(column.cast(kind).to_numpy(zero_copy_only=False), f"{rows.train}.{rows.target}")
-    parts = {"train": Part(train[rows.key].to_numpy(dtype="int64"), target.y, target.classes)}
+    train = tables.collect(rows.train, [rows.key, rows.target])
+    target = encode_target(train[rows.target].to_numpy(), f"{rows.train}.{rows.target}")
+    parts = {"train": Part(_ids(train[rows.key]), target.y, target.classes)}
     if rows.test is not None:
-        test = tables[rows.test].select(LINE, rows.key).orderBy(LINE).toPandas()
-        parts["test"] = Part(test[rows.key].to_numpy(dtype="int64"))
+        parts["test"] = Part(_ids(tables.collect(rows.test, [rows.key])[rows.key]))
     return parts
+
+
+def _ids(values: pa.ChunkedArray) -> NDArray[np.int64]:
+    ids: NDArray[np.int64] = values.to_numpy().astype(np.int64)
+    return ids
 
 
 class _Logs:
@@ -127,18 +123,14 @@ class _Logs:
 
     def __init__(
         self,
-        tables: Mapping[str, DataFrame],
+        tables: Tables,
         schema: LogSchema,
         rows: Broadcast[Rows],
-        values: Mapping[tuple[str, str], pa.Array],
-        bundles: Mapping[str, DataFrame],
         keep: ExitStack,
     ) -> None:
         self._tables = tables
         self._schema = schema
         self._rows = rows
-        self._values = values
-        self._bundles = bundles
         self._keep = keep
         self._counts: dict[tuple[str, str, str | None, bool], Counts] = {}
 
@@ -161,16 +153,15 @@ class _Logs:
 
     def _counting(self, settings: SetSettings, is_first: bool) -> Any:
         key, value = self._schema.rows.key, column_of(settings.by).alias(VALUE)
-        known = self._values.get((settings.table, settings.by))
-        table_df = self._tables[settings.table]
+        known, table_df = self._tables.known_values(settings.table, settings.by), self._tables[settings.table]
         if settings.through is None:
             return counted(table_df.select(key, value, LINE), key, VALUE, self._rows, known, is_first)
         owner = self._schema.tables[settings.through].key[0]
         # Whole numbers that are all known need not be taken apart.
         is_bundled = self._schema.tables[settings.table].key[:1] == [owner] and known is not None
-        kept_df = self._bundles.get(settings.table, table_df) if is_bundled else table_df
-        if dict(kept_df.dtypes).get(settings.by) == "binary":
-            table_df = kept_df
+        bundles_df = self._tables.bundles(settings.table) if is_bundled else table_df
+        if dict(bundles_df.dtypes).get(settings.by) == "binary":
+            table_df = bundles_df
         things_df = table_df.select(F.col(owner).alias(OWNER), value)
         owners_df = self._tables[settings.through].select(F.col(owner).alias(OWNER), key)
         return counted_by_owner(things_df, VALUE, owners_df, OWNER, key, self._rows, known)

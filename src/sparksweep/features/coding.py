@@ -1,4 +1,4 @@
-"""What tasks do to a log: number its rows and things, bundle and count them, batch by batch. No Spark in here."""
+"""What tasks do to a log: number its rows and things, bundle, join and count them, in batches. No Spark in here."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from sparksweep.features.packets import unpacked
 from sparksweep.features.rows import Rows
 from sparksweep.python_tasks import python_task
 
-__all__ = ["bundle_codes", "count_bundles", "count_things", "first_things", "owner_rows"]
+__all__ = ["COUNTED", "bundle_codes", "count_bundles", "count_owned", "count_things", "first_things", "owner_rows"]
+
+COUNTED = pa.schema([("row", pa.int32()), ("code", pa.int32()), ("n", pa.int64())])
+"""Of what is counted."""
 
 # Pairs that are gathered before equal ones are counted: some 250 MB while it is done.
 _GATHERED = 1 << 22
+# Bundles whose codes are taken apart at a time.
+_BUNDLES = 1 << 15
 
 Batches = Iterable[pa.RecordBatch]
 
@@ -37,7 +43,6 @@ class SentThings(Protocol):
         """The array."""
 
 
-@python_task
 def count_things(rows: SentRows, things: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Count equal lines of a row and a thing.
 
@@ -59,7 +64,6 @@ def count_things(rows: SentRows, things: SentThings, batches: Batches) -> Iterat
     yield from _counted(pairs, len(things.value))
 
 
-@python_task
 def first_things(rows: SentRows, things: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Return what each line says, for whoever looks which of a row's lines is the first.
 
@@ -97,7 +101,6 @@ def owner_rows(rows: SentRows, batches: Batches) -> Iterator[pa.RecordBatch]:
         )
 
 
-@python_task
 def bundle_codes(things: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Put neighbours of one owner into one line.
 
@@ -130,7 +133,34 @@ def bundle_codes(things: SentThings, batches: Batches) -> Iterator[pa.RecordBatc
         yield pa.RecordBatch.from_arrays([owners, bundles], names=[batch.schema.names[0], "codes"])
 
 
-@python_task
+def count_owned(n_things: int, owner: pa.DataType, batches: Batches) -> Iterator[pa.RecordBatch]:
+    """Count the things of each row: what its owners have.
+
+    Parameters
+    ----------
+    n_things : int
+        How many things there are.
+    owner : DataType
+        Of owners.
+    batches : iterable of RecordBatch
+        Packets (`sparksweep.features.packets`): of kind 0 lines of `owner_rows`, of kind 1 those of `bundle_codes`; all
+        that there are of their owners.
+
+    Yields
+    ------
+    RecordBatch
+        What `count_things` does.
+    """
+    kinds = [pa.schema([("owner", owner), ("row", pa.int32())]), pa.schema([("owner", owner), ("codes", pa.binary())])]
+    owners, bundles = unpacked(batches, kinds)
+    owners, bundles = owners.combine_chunks(), bundles.combine_chunks()
+    if bundles.num_rows and owners.num_rows:
+        places = pc.index_in(bundles["owner"], value_set=owners["owner"].chunk(0))
+        rows = owners["row"].take(places)
+        owned = pa.table({"row": rows, "codes": bundles["codes"]}).filter(rows.is_valid())
+        yield from count_bundles(n_things, owned.to_batches(_BUNDLES))
+
+
 def count_bundles(n_things: int, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Count equal pairs in lines of ``row`` int32 and ``codes``, int32 as bytes; yields what `count_things` does."""
     yield from _counted(map(_unbundled, batches), n_things)
@@ -191,7 +221,7 @@ def _count(gathered: list[NDArray[np.int64]], n_things: int) -> pa.RecordBatch:
 
 def _batch(row: NDArray[Any], code: NDArray[Any], n: NDArray[Any]) -> pa.RecordBatch:
     arrays = [pa.array(row.astype(np.int32)), pa.array(code.astype(np.int32)), pa.array(n.astype(np.int64))]
-    return pa.RecordBatch.from_arrays(arrays, names=["row", "code", "n"])
+    return pa.RecordBatch.from_arrays(arrays, schema=COUNTED)
 
 
 def _codes(values: pa.Array, things: pa.Array, none: int | None = None) -> NDArray[Any]:

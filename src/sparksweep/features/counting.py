@@ -1,17 +1,17 @@
 """Count once, and derive: what feature sets are made of.
 
 A log is brought down to (row, code, n) before anything else is done with it: its rows and things are numbered and equal
-ones are counted where they are read. What is shuffled is those counts, of all logs together, and once
+ones are counted where they are read. What is shuffled is those counts, of all logs together, and once, in packets
 (`sparksweep.features.stacking`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,16 +22,18 @@ from pyspark.sql import types as T
 from pyspark.sql.pandas.types import from_arrow_type, to_arrow_type
 
 from sparksweep.errors import UsageError
-from sparksweep.features.coding import bundle_codes, count_bundles, count_things, first_things, owner_rows
+from sparksweep.features.coding import bundle_codes, count_owned, count_things, first_things, owner_rows
+from sparksweep.features.packets import KIND, PART, SCHEMA, Deal, dealt
 from sparksweep.features.rows import Rows
 from sparksweep.ingest import LINE
 from sparksweep.session import local_folders
 from sparksweep.storage.failures import os_failures
 
-__all__ = ["Counts", "broadcast", "counted", "counted_by_owner"]
+__all__ = ["Counts", "broadcast", "counted", "counted_by_owner", "row_partitions"]
 
 V = TypeVar("V")
-_COUNTS = "row int, code int, n bigint"
+# Each partition of rows becomes a file that the driver reads along with all others, so there should not be hundreds.
+_MOST_PARTITIONS = 32
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Counts:
     Attributes
     ----------
     frame : DataFrame
-        ``row`` int, ``code`` int, ``n`` bigint; a (row, code) may have several lines, whose `n` add up.
+        Packets (`sparksweep.features.packets`) of ``row`` int32, ``code`` int32, ``n`` int64, dealt by row; a
+        (row, code) may have several lines, whose `n` add up.
     by : str
         The column that names what is counted.
     kind : DataType
@@ -105,7 +108,7 @@ def counted(
     things = _sorted(known, kind)
     with broadcast(named_df.sparkSession, things) as sent:
         task = partial(first_things if first else count_things, rows, sent)
-        yield Counts(named_df.mapInArrow(task, _COUNTS), by, kind, things, first)
+        yield Counts(_packets(named_df, task, row_partitions(named_df.sparkSession)), by, kind, things, first)
 
 
 @contextmanager
@@ -120,14 +123,15 @@ def counted_by_owner(
 ) -> Iterator[Counts]:
     """Give the counts of a log that does not name the row itself, but something that belongs to a row.
 
-    Such a log is mostly written owner by owner. So the things of one owner that stand together travel as one line: a
-    log of ten things an owner has a tenth of its lines shuffled, in whatever order it is.
+    Such a log is mostly written owner by owner, so the things of one owner that stand together are one bundle, in
+    whatever order the log is. Bundles and owners are joined by the tasks that count, once all of an owner is in one
+    place: Spark's own join would take millions of lines apart, and put them together again.
 
     Parameters
     ----------
     things_df : DataFrame
         `owner` and `by`: a line a thing; or, where `by` is bytes, a line some numbers of the type of `known`, one after
-        the other, little-endian (`sparksweep.ingest.read_kept`).
+        the other, little-endian (`sparksweep.ingest.Tables.bundles`).
     by : str
         The column to count by; its nulls are left out.
     owners_df : DataFrame
@@ -149,13 +153,15 @@ def counted_by_owner(
         kind = _countable(named_df, by)
     things = _sorted(_distinct(named_df, by, kind) if known is None else known, kind)
     with broadcast(named_df.sparkSession, things) as sent:
-        name = f"`{owner}` {named_df.schema[owner].dataType.simpleString()}"
-        bundles_df = named_df.mapInArrow(partial(bundle_codes, sent), f"{name}, codes binary")
-        rows_df = owners_df.select(owner, key).mapInArrow(partial(owner_rows, rows), f"{name}, row int")
-        # Both sides are about as long; neither need be sorted only to be joined.
-        owned_df = bundles_df.join(rows_df.hint("shuffle_hash"), on=owner, how="inner").select("row", "codes")
-        frame = owned_df.mapInArrow(partial(count_bundles, len(things)), _COUNTS)
-        yield Counts(frame, by, kind, things)
+        n_partitions = _shuffle_partitions(named_df.sparkSession)
+        owners_of_rows = (owners_df.select(owner, key), partial(owner_rows, rows))
+        bundles = (named_df, partial(bundle_codes, sent))
+        sides = [
+            _packets(*side, n_partitions).withColumn(KIND, F.lit(n)) for n, side in enumerate((owners_of_rows, bundles))
+        ]
+        together_df = sides[0].unionByName(sides[1]).repartition(n_partitions, PART)
+        task = partial(count_owned, len(things), to_arrow_type(named_df.schema[owner].dataType))
+        yield Counts(_packets(together_df, task, row_partitions(named_df.sparkSession)), by, kind, things)
 
 
 @contextmanager
@@ -173,6 +179,19 @@ def broadcast(spark: SparkSession, value: V) -> Iterator[Broadcast[V]]:
         yield sent
     finally:
         sent.unpersist()
+
+
+def row_partitions(spark: SparkSession) -> int:
+    """Return into how many partitions the rows of the matrices are dealt out."""
+    return min(_shuffle_partitions(spark), _MOST_PARTITIONS)
+
+
+def _shuffle_partitions(spark: SparkSession) -> int:
+    return int(spark.conf.get("spark.sql.shuffle.partitions") or _MOST_PARTITIONS)
+
+
+def _packets(frame: DataFrame, task: Callable[[Any], Any], n_partitions: int) -> DataFrame:
+    return frame.mapInArrow(partial(dealt, task, Deal(n_partitions)), SCHEMA)
 
 
 def _countable(named_df: DataFrame, by: str) -> T.DataType:

@@ -6,7 +6,7 @@ single numbers would cost it more than all that is computed here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from sparksweep.features.coding import COUNTED
+from sparksweep.features.packets import unpacked
 from sparksweep.python_tasks import python_task
 
 __all__ = ["SCHEMA", "TYPES", "Membership", "row_entries"]
@@ -74,18 +76,18 @@ def row_entries(sent: SentMembership, batches: Iterable[pa.RecordBatch]) -> Iter
     sent : SentMembership
         What things count for.
     batches : iterable of RecordBatch
-        ``row`` int32, ``code`` int32, ``n`` int64: all lines of its rows.
+        Packets (`sparksweep.features.packets`) of ``row`` int32, ``code`` int32 and ``n`` int64: all lines of its rows;
+        the kind of a packet is that of its codes, which count from 0 in each.
 
     Yields
     ------
     RecordBatch
         Blocks, their arrays of the `TYPES`; rows ascend from block to block, and columns in each row.
     """
-    parts = [batch for batch in batches if batch.num_rows]
-    if not parts:
-        return
     membership = sent.value
-    lines, codes, n = (column.to_numpy() for column in pa.Table.from_batches(parts).columns)
+    lines, codes, n = _lines(unpacked(batches, [COUNTED] * len(membership.is_first)), membership.starts)
+    if len(lines) == 0:
+        return
     kept, n = _first_lines(lines, codes, n, membership)
     rows, places = np.unique(lines[kept], return_inverse=True)
     # Built from triples, which adds up what a row has of the same thing.
@@ -96,6 +98,13 @@ def row_entries(sent: SentMembership, batches: Iterable[pa.RecordBatch]) -> Iter
     for start in range(0, len(rows), _WINDOW):
         window = counts[start : start + _WINDOW]
         yield _blocks(*_entries(rows[start : start + _WINDOW], window, window @ kind_of_code, membership))
+
+
+def _lines(kinds: Sequence[pa.Table], starts: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Return row, code and n of all kinds, with the codes of one behind those of the other."""
+    codes = [table["code"].to_numpy() + np.int32(start) for table, start in zip(kinds, starts, strict=False)]
+    rows, n = ([table[name].to_numpy() for table in kinds] for name in ("row", "n"))
+    return np.concatenate(rows), np.concatenate(codes), np.concatenate(n)
 
 
 def _first_lines(

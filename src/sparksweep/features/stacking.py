@@ -23,8 +23,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from scipy.sparse import csr_matrix
 
-from sparksweep.features.counting import Counts, broadcast
+from sparksweep.features.counting import Counts, broadcast, row_partitions
 from sparksweep.features.entries import SCHEMA, TYPES, Membership, row_entries
+from sparksweep.features.packets import KIND, PART
 from sparksweep.features.sets import Encoding, FeatureSet
 from sparksweep.features.vocabulary import Vocabulary, build_vocabulary, column_of_codes, columns_table
 from sparksweep.ingest.writing import write_parquet
@@ -33,8 +34,6 @@ from sparksweep.storage import Store
 
 __all__ = ["Stack", "stack"]
 
-# Each partition becomes a file that the driver reads along with all others, so there should not be hundreds.
-_MOST_PARTITIONS = 32
 # Blocks that are read from one file at a time.
 _BATCH = 64
 
@@ -82,7 +81,8 @@ def stack(
     columns = columns_table(vocabularies)
     counts = list({id(each.counts): each.counts for each in feature_sets}.values())
     membership = _membership(feature_sets, encoding, vocabularies, counts, columns.num_rows)
-    counts_df = reduce(DataFrame.unionByName, map(_moved, counts, membership.starts.tolist()))
+    of_kinds = (each.frame.withColumn(KIND, F.lit(kind)) for kind, each in enumerate(counts))
+    counts_df = reduce(DataFrame.unionByName, of_kinds)
     with _scratch(store, scratch), broadcast(counts_df.sparkSession, membership) as sent:
         write_parquet(_by_row(counts_df).mapInArrow(partial(row_entries, sent), SCHEMA), store, scratch)
         files = sorted(store.fetch(scratch).glob("*.parquet"))
@@ -110,14 +110,9 @@ def _membership(
     )
 
 
-def _moved(counts: Counts, start: int) -> DataFrame:
-    return counts.frame.select("row", (F.col("code") + F.lit(start)).alias("code"), "n")
-
-
 def _by_row(counts_df: DataFrame) -> DataFrame:
     """Return the counts with all lines of a row in one partition."""
-    shuffles = int(counts_df.sparkSession.conf.get("spark.sql.shuffle.partitions") or _MOST_PARTITIONS)
-    return counts_df.repartition(min(shuffles, _MOST_PARTITIONS), "row")
+    return counts_df.repartition(row_partitions(counts_df.sparkSession), PART)
 
 
 @contextmanager

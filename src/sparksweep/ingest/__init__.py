@@ -10,14 +10,8 @@ if TYPE_CHECKING:
     from sparksweep.ingest.report import IngestReport, TableReport, read_report
     from sparksweep.ingest.schema import LINE, Column, Reference, TableSchema
     from sparksweep.ingest.source import Source, local_source, open_source
-    from sparksweep.ingest.tables import (
-        changed_tables,
-        ingest_tables,
-        known_values,
-        read_kept,
-        read_tables,
-        source_fingerprint,
-    )
+    from sparksweep.ingest.stored_tables import Tables, read_tables
+    from sparksweep.ingest.tables import changed_tables, ingest_tables, source_fingerprint
 
 __all__ = [
     "LINE",
@@ -27,12 +21,11 @@ __all__ = [
     "Source",
     "TableReport",
     "TableSchema",
+    "Tables",
     "changed_tables",
     "ingest_tables",
-    "known_values",
     "local_source",
     "open_source",
-    "read_kept",
     "read_report",
     "read_tables",
     "source_fingerprint",
@@ -48,14 +41,13 @@ __getattr__ = lazy_names(
         "Source": ".source",
         "TableReport": ".report",
         "TableSchema": ".schema",
+        "Tables": ".stored_tables",
         "changed_tables": ".tables",
         "ingest_tables": ".tables",
-        "known_values": ".tables",
         "local_source": ".source",
         "open_source": ".source",
-        "read_kept": ".tables",
         "read_report": ".report",
-        "read_tables": ".tables",
+        "read_tables": ".stored_tables",
         "source_fingerprint": ".tables",
     },
 )

@@ -36,8 +36,8 @@ def bundled(batch: pa.RecordBatch, schema: TableSchema) -> pa.RecordBatch:
     Returns
     -------
     RecordBatch
-        The owner; of each other column the values, as bytes or as a list (``schema.kept_schema``); and ``line`` of the
-        first row: the others follow it. An owner whose rows do not stand together in the file, are many or not in one
+        The owner; of each other column the values, as bytes or as a list (``stored_schema``); and ``line`` of the first
+        row: the others follow it. An owner whose rows do not stand together in the file, are many or not in one
         batch, has several lines.
     """
     owners, lines = batch.column(schema.owner).to_numpy(), batch.column(LINE).to_numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from sparksweep.ingest.repeated_keys import RepeatedKeys, describe_key
 from sparksweep.ingest.report import TableReport
 from sparksweep.ingest.schema import Reference, TableSchema
 from sparksweep.ingest.source import SourceFile
+from sparksweep.ingest.stored_tables import NO_COUNTS
 from sparksweep.ingest.tasks import Outcome
 
 __all__ = ["DataCheck", "Finding", "columns_to_count"]
@@ -102,8 +103,8 @@ class DataCheck:
         The tables.
     findings : mapping of str to Finding
         What was seen while they were read, by table.
-    tables_df : mapping of str to DataFrame
-        The tables.
+    read : callable
+        Takes a table's name and returns it.
     archives : mapping of str to SourceFile
         Where each is from, for messages.
     """
@@ -112,12 +113,12 @@ class DataCheck:
         self,
         schemas: Sequence[TableSchema],
         findings: Mapping[str, Finding],
-        tables_df: Mapping[str, DataFrame],
+        read: Callable[[str], DataFrame],
         archives: Mapping[str, SourceFile],
     ) -> None:
         self._schemas = {schema.name: schema for schema in schemas}
         self._findings = findings
-        self._tables_df = tables_df
+        self._read = read
         self._archives = archives
         self._related = self._relate()
 
@@ -156,7 +157,7 @@ class DataCheck:
                             names=["table", "column", "value", "rows"],
                         )
                     )
-        return pa.concat_tables(parts) if parts else _NO_COUNTS
+        return pa.concat_tables(parts) if parts else NO_COUNTS
 
     # ---- What there is
 
@@ -197,7 +198,7 @@ class DataCheck:
     def _n_left(self) -> dict[str, int]:
         """Rows of the tables whose duplicates were dropped."""
         known = {name: self._findings[name].rows for name, schema in self._schemas.items() if schema.drop_duplicates}
-        return {name: self._tables_df[name].count() if rows is None else rows for name, rows in known.items()}
+        return {name: self._read(name).count() if rows is None else rows for name, rows in known.items()}
 
     def _n_keys(self, schema: TableSchema, rows: int) -> int | None:
         if not schema.key:
@@ -253,7 +254,8 @@ class DataCheck:
         return finding.proved or (finding.held is not None and finding.held.repeated is None)
 
     def _use(self, table: str, column: str) -> Use:
-        return Use(table, column, self._tables_df[table], self._seen(table).counts.get(column))
+        kind = "string" if self._schemas[table].column(column).type == "string" else "bigint"
+        return Use(table, column, kind, lambda: self._read(table), self._seen(table).counts.get(column))
 
     @cached_property
     def _repeated(self) -> dict[str, RepeatedKeys | None]:
@@ -267,7 +269,7 @@ class DataCheck:
         held = self._findings[schema.name].held
         if held is not None:
             return held.repeated
-        return find_repeated_keys(self._tables_df[schema.name], schema.key, are_there=known)
+        return find_repeated_keys(self._read(schema.name), schema.key, are_there=known)
 
     # ---- What is wrong, and what is odd
 
@@ -282,7 +284,7 @@ class DataCheck:
                 self._refuse_common(schema, other)
 
     def _refuse_common(self, schema: TableSchema, other: str) -> None:
-        common = find_common_key(self._tables_df[schema.name], self._tables_df[other], schema.key)
+        common = find_common_key(self._read(schema.name), self._read(other), schema.key)
         if common is not None:
             key, line, other_line = common
             raise DataError(
@@ -318,16 +320,6 @@ class DataCheck:
             if n:
                 known = " or ".join(f"{value:g}" for value in schema.column(column).placeholders)
                 yield f"{name}: {n:,} rows have {known} as {column}, which stands for none"
-
-
-_NO_COUNTS = pa.table(
-    {
-        "table": pa.array([], pa.string()),
-        "column": pa.array([], pa.string()),
-        "value": pa.array([], pa.string()),
-        "rows": pa.array([], pa.int64()),
-    }
-)
 
 
 def _moment(microseconds: int) -> str:

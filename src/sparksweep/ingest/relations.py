@@ -6,7 +6,7 @@ here where all values were counted while they were read, else by one Spark job.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, NamedTuple
@@ -29,15 +29,18 @@ class Use(NamedTuple):
     ----------
     table, column : str
         Which it is.
-    table_df : DataFrame
-        The table.
+    kind : {"bigint", "string"}
+        Whole numbers, or text.
+    read : callable
+        Returns the table.
     counts : pyarrow.Table or None
         ``value`` (whole numbers, or text) and ``rows`` that have it, where they are known.
     """
 
     table: str
     column: str
-    table_df: DataFrame
+    kind: str
+    read: Callable[[], DataFrame]
     counts: pa.Table | None
 
     @property
@@ -192,7 +195,7 @@ def _orphans(
 
 def _one_below_the_other(uses: Sequence[Use]) -> DataFrame:
     # Numbers stay numbers as long as no column is text: they are grouped faster.
-    one_kind = "bigint" if {_kind(each) for each in uses} == {"bigint"} else "string"
+    one_kind = "bigint" if {each.kind for each in uses} == {"bigint"} else "string"
     frames = [
         _values_df(each)
         .where(F.col("value").isNotNull())
@@ -209,16 +212,12 @@ def _one_below_the_other(uses: Sequence[Use]) -> DataFrame:
 
 def _values_df(use: Use) -> DataFrame:
     if use.counts is None:
-        return use.table_df.select(F.col(use.column).alias("value"), F.lit(1).alias("n"))
-    return use.table_df.sparkSession.createDataFrame(use.counts.rename_columns(["value", "n"]).to_pandas())
-
-
-def _kind(use: Use) -> str:
-    return "string" if dict(use.table_df.dtypes)[use.column] == "string" else "bigint"
+        return use.read().select(F.col(use.column).alias("value"), F.lit(1).alias("n"))
+    return use.read().sparkSession.createDataFrame(use.counts.rename_columns(["value", "n"]).to_pandas())
 
 
 def _check_kinds(uses: Sequence[Use]) -> None:
     kinds: dict[str, str] = {}
     for each in uses:
-        if kinds.setdefault(each.column, _kind(each)) != _kind(each):
-            raise UsageError(f"{each.table}.{each.column} is {_kind(each)}, the columns of this name before it are not")
+        if kinds.setdefault(each.column, each.kind) != each.kind:
+            raise UsageError(f"{each.table}.{each.column} is {each.kind}, the columns of this name before it are not")

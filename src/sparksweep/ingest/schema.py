@@ -128,6 +128,13 @@ class TableSchema:
         """Hex digest of the schema: a table that was made by another one is not this one's, but for what is listed."""
         return hashlib.sha256(repr(replace(self, listed=())).encode()).hexdigest()[:16]
 
+    @property
+    def plain_columns(self) -> list[str]:
+        """The columns of the table's files of which hardly a value comes twice."""
+        unlike = [each.name for each in self.columns if each.type in ("float64", "timestamp")]
+        packed = [] if self.owner is None else [each.name for each in self.columns if self.is_packed(each.name)]
+        return sorted({LINE, *self.key[:1], *unlike, *packed})
+
     def column(self, name: str) -> Column:
         """Return the column of a name."""
         return next(each for each in self.columns if each.name == name)
@@ -173,13 +180,13 @@ class TableSchema:
         column = self.column(name)
         return column.type in _PACKED and not column.nullable
 
-    def kept_schema(self) -> T.StructType:
+    def stored_schema(self) -> T.StructType:
         """Return the columns of the table's Parquet files: with an owner, bundles of what neighbouring rows have."""
         if self.owner is None:
             return self.spark_schema()
-        return T.StructType([self._kept(each) for each in self.spark_schema()])
+        return T.StructType([self._stored(each) for each in self.spark_schema()])
 
-    def _kept(self, field: T.StructField) -> T.StructField:
+    def _stored(self, field: T.StructField) -> T.StructField:
         if field.name in (self.owner, LINE):
             return field
         bundle = T.BinaryType() if self.is_packed(field.name) else T.ArrayType(field.dataType)

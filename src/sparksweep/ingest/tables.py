@@ -19,14 +19,12 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sparksweep.errors import DataError
 from sparksweep.ingest.archive import describe_member
-from sparksweep.ingest.bundles import flat_rows
 from sparksweep.ingest.checking import DataCheck, Finding, columns_to_count
 from sparksweep.ingest.held_tables import is_held
 from sparksweep.ingest.progress import ReadProgress
@@ -34,20 +32,21 @@ from sparksweep.ingest.renewing import read_with_leave
 from sparksweep.ingest.report import IngestReport, report_path
 from sparksweep.ingest.schema import LINE, TableSchema
 from sparksweep.ingest.source import Source, SourceFile, find_archives, open_source
+from sparksweep.ingest.stored_tables import VALUE_COUNTS, read_tables, read_value_counts, table_path
 from sparksweep.ingest.tasks import CollectedOutcomes, Outcome, Outcomes, Reading, outcome_of, read_archive
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.session import task_slots
 from sparksweep.storage import Store
 from sparksweep.storage.hadoop import account_key
 
-__all__ = ["changed_tables", "ingest_tables", "known_values", "read_kept", "read_tables", "source_fingerprint"]
+__all__ = ["changed_tables", "ingest_tables", "source_fingerprint"]
 
 log = logging.getLogger(__name__)
 
 TASK_END_SECONDS = 10.0  # how long a cancelled task may take to end; Spark kills its worker after 2
 TASK_END_INTERVAL = 0.05
 CANCEL_INTERVAL = 0.5
-VALUE_COUNTS = "value_counts.parquet"
+JOB_BEGIN_INTERVAL = 0.02
 REPEATED_KEYS = ".repeated_keys.csv"
 REJECTED = ".rejected.csv"
 
@@ -148,10 +147,10 @@ def ingest_tables(
         progress = ReadProgress(sizes, task_slots(spark), on_progress or log.info)
         outcomes = _write_all(spark, source, archives, readings, store, staging, progress)
         findings = {name: Finding.of_outcome(outcome) for name, outcome in outcomes.items()}
-        kept = [each for each in schemas if each not in changed]
-        findings |= _kept_findings(known, kept, store, folder)
-        tables_df = read_tables(spark, store, kept, folder) | read_tables(spark, store, changed, staging)
-        check = DataCheck(schemas, findings, tables_df, archives)
+        unchanged = [each for each in schemas if each not in changed]
+        findings |= _earlier_findings(known, unchanged, store, folder)
+        before, now = read_tables(spark, store, unchanged, folder), read_tables(spark, store, changed, staging)
+        check = DataCheck(schemas, findings, lambda name: now[name] if name in now else before[name], archives)
         reports, warnings = check.reports(), check.warnings()
         if strict and warnings:
             raise DataError("\n".join(warnings))
@@ -167,70 +166,14 @@ def changed_tables(known: IngestReport, fingerprint: Mapping[str, Any], max_reje
     return [name for name, each in fingerprint.items() if known.fingerprint.get(name) != each or name in lacking]
 
 
-def _kept_findings(
-    known: IngestReport | None, kept: Sequence[TableSchema], store: Store, folder: str
+def _earlier_findings(
+    known: IngestReport | None, unchanged: Sequence[TableSchema], store: Store, folder: str
 ) -> dict[str, Finding]:
-    if known is None or not kept:
+    if known is None or not unchanged:
         return {}
     reports = {report.name: report for report in known.tables}
-    counts = _value_counts(store, folder)
-    return {schema.name: Finding.of_report(reports[schema.name], schema, counts) for schema in kept}
-
-
-def read_tables(
-    spark: SparkSession, store: Store, schemas: Sequence[TableSchema], folder: str = "tables"
-) -> dict[str, DataFrame]:
-    """Return the tables as frames, by name, a line a row of the file, with ``line``.
-
-    Raises
-    ------
-    DataError
-        A table is not there.
-    """
-    kept = read_kept(spark, store, schemas, folder)
-    return {schema.name: _unbundled(kept[schema.name], schema) for schema in schemas}
-
-
-def read_kept(
-    spark: SparkSession, store: Store, schemas: Sequence[TableSchema], folder: str = "tables"
-) -> dict[str, DataFrame]:
-    """Return the tables as their files are (`sparksweep.ingest.TableSchema.kept_schema`); else as `read_tables`."""
-    missing = [schema.name for schema in schemas if not store.exists(_table_path(folder, schema))]
-    if missing:
-        raise DataError(f"{store.shown(folder)}: {', '.join(missing)} not ingested yet; run sparksweep ingest first")
-    return {
-        schema.name: spark.read.schema(schema.kept_schema()).parquet(store.read_uri(_table_path(folder, schema)))
-        for schema in schemas
-    }
-
-
-def _unbundled(kept_df: DataFrame, schema: TableSchema) -> DataFrame:
-    return kept_df if schema.owner is None else kept_df.mapInArrow(partial(flat_rows, schema), schema.spark_schema())
-
-
-def known_values(
-    store: Store, schemas: Sequence[TableSchema], folder: str = "tables"
-) -> dict[tuple[str, str], pa.Array]:
-    """Return, by table and column, the values that ingest saw, in the column's type: of those it counted."""
-    if not store.exists(f"{folder}/{VALUE_COUNTS}"):
-        return {}
-    counts = _value_counts(store, folder)
-    known = {}
-    for schema in schemas:
-        for column in schema.kept_counts:
-            of_column = pc.and_(pc.equal(counts["table"], schema.name), pc.equal(counts["column"], column))
-            values = counts["value"].filter(of_column).combine_chunks()
-            if len(values):
-                known[schema.name, column] = values.cast(schema.arrow_schema().field(column).type)
-    return known
-
-
-def _value_counts(store: Store, folder: str) -> pa.Table:
-    return pq.read_table(pa.BufferReader(store.read_bytes(f"{folder}/{VALUE_COUNTS}")))
-
-
-def _table_path(folder: str, schema: TableSchema) -> str:
-    return f"{folder}/{schema.name}.parquet"
+    counts = read_value_counts(store, folder)
+    return {schema.name: Finding.of_report(reports[schema.name], schema, counts) for schema in unchanged}
 
 
 @contextmanager
@@ -253,7 +196,10 @@ def _write_all(
     staging: str,
     progress: ReadProgress,
 ) -> dict[str, Outcome]:
-    """Write every table at once, each from a thread of its own; the first problem ends them all."""
+    """Write every table at once, each from a thread of its own; the first problem ends them all.
+
+    The largest is begun first: what is begun last is waited for, and the others fit in beside it.
+    """
     group = f"sparksweep-ingest-{uuid.uuid4().hex}"
 
     def write(reading: Reading) -> Outcome:
@@ -262,7 +208,8 @@ def _write_all(
 
         def read(file: SourceFile) -> Outcome:
             collected = spark.sparkContext.accumulator([], CollectedOutcomes())
-            write_parquet(_archive_df(spark, file, reading, collected), store, _table_path(staging, schema))
+            table_df = _archive_df(spark, file, reading, collected)
+            write_parquet(table_df, store, table_path(staging, schema), schema.plain_columns)
             return outcome_of(schema.name, collected.value)
 
         outcome = read_with_leave(source, archives[schema.name], read)
@@ -272,14 +219,26 @@ def _write_all(
         return outcome
 
     with ThreadPoolExecutor(max_workers=len(readings), thread_name_prefix="ingest") as pool:
-        writes = [pool.submit(write, each) for each in readings]
+        writes: list[Future[Outcome]] = []
         try:
+            for each in sorted(readings, key=lambda reading: -archives[reading.schema.name].size):
+                jobs = _count_jobs(spark, group)
+                writes.append(pool.submit(write, each))
+                while _count_jobs(spark, group) == jobs and not writes[-1].done():
+                    time.sleep(JOB_BEGIN_INTERVAL)
+                if any(begun.done() and begun.exception() for begun in writes):
+                    break
             _wait(writes)
         except BaseException:
             _cancel(writes, lambda: spark.sparkContext.cancelJobGroup(group))
             _wait_for_tasks(spark, group)
             raise
-    return {reading.schema.name: each.result() for reading, each in zip(readings, writes, strict=True)}
+    outcomes = {outcome.table: outcome for outcome in (each.result() for each in writes)}
+    return {reading.schema.name: outcomes[reading.schema.name] for reading in readings}
+
+
+def _count_jobs(spark: SparkSession, group: str) -> int:
+    return len(spark.sparkContext.statusTracker().getJobIdsForGroup(group))
 
 
 def _wait(writes: Sequence[Future[Outcome]]) -> None:
@@ -316,7 +275,7 @@ def _wait_for_tasks(spark: SparkSession, group: str) -> None:
 
 def _archive_df(spark: SparkSession, file: SourceFile, reading: Reading, collected: Outcomes) -> DataFrame:
     schema, seed_df = reading.schema, spark.range(0, 1, 1, numPartitions=1)
-    table_df = seed_df.mapInArrow(partial(read_archive, file, reading, collected), schema.kept_schema())
+    table_df = seed_df.mapInArrow(partial(read_archive, file, reading, collected), schema.stored_schema())
     return _first_of_equal_rows(table_df, schema) if schema.drop_duplicates and not reading.hold_all else table_df
 
 

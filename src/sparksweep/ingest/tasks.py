@@ -149,7 +149,7 @@ class _Tally:
 
 @python_task
 def read_archive(uri: SourceFile, reading: Reading, collected: Outcomes, seeds: Batches) -> Iterator[pa.RecordBatch]:
-    """Read an archive: lines of the schema's ``kept_schema()``."""
+    """Read an archive: lines of the schema's ``stored_schema()``."""
     for _ in seeds:
         pass
     schema, most = reading.schema, reading.max_rejected

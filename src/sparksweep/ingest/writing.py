@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -18,8 +19,19 @@ ROW_GROUP_BYTES = 16 << 20
 _ABOUT_FILES = re.compile(r"^java\.(io|nio)\.|^org\.apache\.hadoop\.(fs|security)\.|No space left")
 
 
-def write_parquet(frame: DataFrame, store: Store, path: str) -> None:
+def write_parquet(frame: DataFrame, store: Store, path: str, plain: Iterable[str] = ()) -> None:
     """Write a frame as a folder of Parquet parts, replacing what is there.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What is written.
+    store : Store
+        Gets it.
+    path : str
+        Where in the store.
+    plain : iterable of str
+        Columns of which hardly a value comes twice: a dictionary of them, which is Parquet's first try, is a waste.
 
     Raises
     ------
@@ -30,7 +42,9 @@ def write_parquet(frame: DataFrame, store: Store, path: str) -> None:
     """
     try:
         # A large table is read by many tasks, a row group at least each; Parquet's own are of 128 MB.
-        frame.write.mode("overwrite").option("parquet.block.size", str(ROW_GROUP_BYTES)).parquet(store.uri(path))
+        options = {f"parquet.enable.dictionary#{column}": "false" for column in plain}
+        options["parquet.block.size"] = str(ROW_GROUP_BYTES)
+        frame.write.mode("overwrite").options(**options).parquet(store.uri(path))
     except Exception as error:  # Spark's own kinds differ from version to version
         place, cause = store.shown(path), _innermost_cause(error)
         if _ABOUT_FILES.search(cause):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from sparksweep.config import DataSettings, FeatureSettings
 from sparksweep.eventlogs import LogSchema, build_log_matrices, check_expressions
-from sparksweep.ingest import TableSchema, known_values, read_kept, read_tables
+from sparksweep.ingest import TableSchema, read_tables
 from sparksweep.matrix import Manifest
 from sparksweep.pipeline.experiments import read_log_schema
 from sparksweep.storage import Store
@@ -76,12 +76,8 @@ class _TalkingData:
         folder: str,
         sources: Mapping[str, Any],
     ) -> dict[str, Manifest]:
-        tables, values, kept = (
-            read_tables(spark, store, SCHEMAS),
-            known_values(store, SCHEMAS),
-            _kept(spark, store, SCHEMAS),
-        )
-        return build_matrices(spark, tables, features.sets, features.encoding, store, folder, sources, values, kept)
+        tables = read_tables(spark, store, SCHEMAS)
+        return build_matrices(spark, tables, features.sets, features.encoding, store, folder, sources)
 
 
 class _EventLogs:
@@ -107,12 +103,5 @@ class _EventLogs:
         folder: str,
         sources: Mapping[str, Any],
     ) -> dict[str, Manifest]:
-        tables, values = read_tables(spark, store, self.schemas), known_values(store, self.schemas)
-        kept = _kept(spark, store, self.schemas)
-        return build_log_matrices(
-            spark, tables, self._schema, features.sets, features.encoding, store, folder, sources, values, kept
-        )
-
-
-def _kept(spark: SparkSession, store: Store, schemas: Sequence[TableSchema]) -> dict[str, DataFrame]:
-    return read_kept(spark, store, [schema for schema in schemas if schema.owner is not None])
+        tables = read_tables(spark, store, self.schemas)
+        return build_log_matrices(spark, tables, self._schema, features.sets, features.encoding, store, folder, sources)

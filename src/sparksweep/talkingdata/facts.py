@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sparksweep.features import Counts, Rows, counted, counted_by_owner
-from sparksweep.ingest import LINE
+from sparksweep.ingest import LINE, Tables
 
 __all__ = ["Facts", "clean_category", "gather_facts", "with_hour_of_week"]
 
@@ -27,30 +27,22 @@ class Facts:
 
     Parameters
     ----------
-    tables : mapping of str to DataFrame
-        The seven tables, each with ``line``.
+    tables : Tables
+        The seven tables.
     rows : Broadcast of Rows
         The devices.
-    values : mapping of (table, column) to pyarrow.Array
-        All values of a column, where they are known.
-    bundles : mapping of str to DataFrame
-        Tables as their files are.
     keep : ExitStack
         Its end drops what was sent to executors.
     """
 
     def __init__(
         self,
-        tables: Mapping[str, DataFrame],
+        tables: Tables,
         rows: Broadcast[Rows],
-        values: Mapping[tuple[str, str], pa.Array],
-        bundles: Mapping[str, DataFrame],
         keep: ExitStack,
     ) -> None:
         self._tables = tables
         self._rows = rows
-        self._values = values
-        self._bundles = bundles
         self._keep = keep
 
     @cached_property
@@ -73,42 +65,39 @@ class Facts:
     @cached_property
     def apps(self) -> Counts:
         """Rows of app_events by ``app_id``."""
-        app_events_df, known = self._tables["app_events"], self._values.get(("app_events", "app_id"))
-        if known is not None:
-            app_events_df = self._bundles.get("app_events", app_events_df)
-        events_df = self._tables["events"]
+        known, events_df = self._tables.known_values("app_events", "app_id"), self._tables["events"]
+        app_events_df = self._tables["app_events"] if known is None else self._tables.bundles("app_events")
         counts = counted_by_owner(app_events_df, "app_id", events_df, "event_id", "device_id", self._rows, known)
         return self._keep.enter_context(counts)
 
     @cached_property
     def labels(self) -> pd.DataFrame:
         """``app_id``, ``label_id``: each pair once."""
-        return self._tables["app_labels"].select("app_id", "label_id").toPandas().drop_duplicates()
+        return self._collect("app_labels", "app_id", "label_id").drop_duplicates()
 
     @cached_property
     def categories(self) -> pd.DataFrame:
         """``app_id``, ``category``: the cleaned texts of its labels, empty ones left out; each pair once."""
-        texts = self._tables["label_categories"].select("label_id", "category").toPandas()
+        texts = self._collect("label_categories", "label_id", "category")
         texts["category"] = clean_category(texts["category"])
         named = texts[texts["category"] != ""]
         return self.labels.merge(named, on="label_id")[["app_id", "category"]].drop_duplicates()
 
+    def _collect(self, table: str, *columns: str) -> pd.DataFrame:
+        found: pd.DataFrame = self._tables.collect(table, columns).select(list(columns)).to_pandas()
+        return found
+
     def _phones(self, column: str) -> Counts:
-        known = self._values.get((_PHONES, column))
+        known = self._tables.known_values(_PHONES, column)
         phones_df = self._tables[_PHONES].select("device_id", column, LINE)
         return self._keep.enter_context(counted(phones_df, "device_id", column, self._rows, known, first=True))
 
 
 @contextmanager
-def gather_facts(
-    tables: Mapping[str, DataFrame],
-    rows: Broadcast[Rows],
-    values: Mapping[tuple[str, str], pa.Array] | None = None,
-    bundles: Mapping[str, DataFrame] | None = None,
-) -> Iterator[Facts]:
+def gather_facts(tables: Tables, rows: Broadcast[Rows]) -> Iterator[Facts]:
     """Give the facts of the seven tables; what was sent to executors is dropped at the end of the context."""
     with ExitStack() as keep:
-        yield Facts(tables, rows, values or {}, bundles or {}, keep)
+        yield Facts(tables, rows, keep)
 
 
 def with_hour_of_week(times_df: DataFrame) -> DataFrame:

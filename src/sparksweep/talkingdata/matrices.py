@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from sparksweep.errors import DataError, UsageError
 from sparksweep.features import Encoding, Part, check_encoding, send_rows, write_parts
-from sparksweep.ingest import LINE
+from sparksweep.ingest import LINE, Tables
 from sparksweep.matrix import Manifest
 from sparksweep.storage import Store
 from sparksweep.talkingdata.facts import gather_facts
@@ -24,14 +22,12 @@ __all__ = ["build_matrices"]
 
 def build_matrices(
     spark: SparkSession,
-    tables: Mapping[str, DataFrame],
+    tables: Tables,
     sets: Sequence[str],
     encoding: Encoding,
     store: Store,
     folder: str,
     sources: Mapping[str, Any],
-    values: Mapping[tuple[str, str], pa.Array] | None = None,
-    bundles: Mapping[str, DataFrame] | None = None,
 ) -> dict[str, Manifest]:
     """Build the train and the test matrix of feature sets.
 
@@ -39,7 +35,7 @@ def build_matrices(
     ----------
     spark : SparkSession
         Reads `tables`.
-    tables : mapping of str to DataFrame
+    tables : Tables
         The seven tables (`sparksweep.ingest.read_tables`).
     sets : sequence of str
         Names from ``FEATURE_SETS``, in stacking order.
@@ -51,11 +47,6 @@ def build_matrices(
         Folder in the store.
     sources : mapping
         From what the tables were made; kept in the manifests.
-    values : mapping of (table, column) to pyarrow.Array, optional
-        All values of a column, and maybe others, where they are known (`sparksweep.ingest.known_values`): then they
-        need not be looked for.
-    bundles : mapping of str to DataFrame, optional
-        Tables as their files are (`sparksweep.ingest.read_kept`): with `values` they need not be taken apart.
 
     Returns
     -------
@@ -73,8 +64,8 @@ def build_matrices(
         The store cannot be written.
     """
     _check_names(sets, encoding)
-    parts = {"train": _train(tables["gender_age_train"]), "test": _test(tables["gender_age_test"])}
-    with send_rows(spark, parts) as rows, gather_facts(tables, rows, values, bundles) as facts:
+    parts = {"train": _train(tables), "test": _test(tables)}
+    with send_rows(spark, parts) as rows, gather_facts(tables, rows) as facts:
         feature_sets = [feature_set for name in sets for feature_set in BUILDERS[name](facts)]
         return write_parts(feature_sets, encoding, parts, store, folder, sources)
 
@@ -88,8 +79,8 @@ def _check_names(sets: Sequence[str], encoding: str) -> None:
     check_encoding(encoding)
 
 
-def _train(train_df: DataFrame) -> Part:
-    train_pdf = _in_order(train_df.select(LINE, "device_id", "group"))
+def _train(tables: Tables) -> Part:
+    train_pdf = tables.collect("gender_age_train", ["device_id", "group"]).to_pandas()
     unknown_pdf = train_pdf[~train_pdf["group"].isin(GROUPS)]
     if len(unknown_pdf):
         first = unknown_pdf.iloc[0]
@@ -101,9 +92,5 @@ def _train(train_df: DataFrame) -> Part:
     return Part(train_pdf["device_id"].to_numpy(), codes.astype(np.int32), classes.tolist())
 
 
-def _test(test_df: DataFrame) -> Part:
-    return Part(_in_order(test_df.select(LINE, "device_id"))["device_id"].to_numpy())
-
-
-def _in_order(frame: DataFrame) -> pd.DataFrame:
-    return frame.toPandas().sort_values(LINE, ignore_index=True)
+def _test(tables: Tables) -> Part:
+    return Part(tables.collect("gender_age_test", ["device_id"])["device_id"].to_numpy())

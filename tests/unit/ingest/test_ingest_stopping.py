@@ -65,6 +65,7 @@ class Context:
     def __init__(self, active):
         self.active = list(active)
         self.cancelled = []
+        self.begun = 0
 
     def accumulator(self, value, _):
         return type("Accumulator", (), {"value": value})()
@@ -79,6 +80,9 @@ class Context:
         return self
 
     def getJobIdsForGroup(self, group):
+        if not self.cancelled:
+            self.begun += 1  # whoever looks finds one more
+            return list(range(self.begun))
         assert [group] == self.cancelled
         return [1, 2]
 

@@ -10,7 +10,7 @@ import zipimport
 
 import pytest
 
-from sparksweep.features.coding import count_things
+from sparksweep.features.coding import owner_rows
 from sparksweep.python_tasks import python_task
 
 
@@ -70,4 +70,4 @@ def test_what_is_in_the_zip_can_still_be_imported(zip_on_path):
 
 
 def test_a_task_is_sent_by_its_name():
-    assert pickle.loads(pickle.dumps(count_things)) is count_things
+    assert pickle.loads(pickle.dumps(owner_rows)) is owner_rows

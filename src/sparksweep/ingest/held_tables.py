@@ -6,13 +6,15 @@ By Spark that takes a shuffle for each of the two and, of a small table, a hundr
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sparksweep.ingest.repeated_keys import RepeatedKeys, texts
 from sparksweep.ingest.schema import LINE, TableSchema
+
+if TYPE_CHECKING:
+    from sparksweep.ingest.repeated_keys import RepeatedKeys
 
 __all__ = ["MOST_HELD_BYTES", "Held", "hold", "is_held"]
 
@@ -62,6 +64,9 @@ def _first_of_equal(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
 def _repeated(rows: pa.Table, key: Sequence[str]) -> RepeatedKeys | None:
     if _grouped(rows, key).aggregate([]).num_rows == rows.num_rows:
         return None
+    # Only here: of most tables no task imports pandas.
+    from sparksweep.ingest.repeated_keys import RepeatedKeys, texts
+
     names = list(key)
     rows_pdf = texts(rows)
     rows_pdf = rows_pdf[rows_pdf.duplicated(names, keep=False)]

@@ -11,7 +11,7 @@ import pytest
 
 from sparksweep.errors import DataError, SessionError, UsageError
 from sparksweep.eventlogs import build_log_matrices, check_expressions, parse_log_schema
-from sparksweep.ingest import ingest_tables, known_values, read_kept, read_tables
+from sparksweep.ingest import Tables, ingest_tables, read_tables
 from sparksweep.matrix import open_matrix
 
 pytestmark = pytest.mark.spark
@@ -105,10 +105,10 @@ def expected(shop):
 def test_every_cell_is_what_pandas_computes(spark, ingested, shop, with_values):
     schema, tables, store = ingested
     (items,) = (each for each in schema.table_schemas() if each.name == "items")
-    values = known_values(store, schema.table_schemas()) if with_values else {}
-    kept = read_kept(spark, store, [items]) if with_values else {}
     assert items.owner == "visit_id"
-    build_log_matrices(spark, tables, schema, SETS, "fraction", store, "matrix/x", {"made": "here"}, values, kept)
+    tables = tables if with_values else Tables(tables)
+    assert (tables.known_values("items", "product") is not None) is with_values
+    build_log_matrices(spark, tables, schema, SETS, "fraction", store, "matrix/x", {"made": "here"})
     train, test = (open_matrix(store.fetch(f"matrix/x/{part}"), verify=True) for part in ("train", "test"))
     assert train.rows.tolist() == shop["customers"]["customer_id"].tolist()
     assert test.rows.tolist() == shop["prospects"]["customer_id"].tolist()
@@ -137,9 +137,8 @@ def test_a_number_as_target_and_no_test_rows(spark, ingested, shop):
     schema, (_, tables, store) = parse_log_schema(text, "shop.yaml"), ingested
     numbers = np.arange(40) / 8
     spent_df = spark.createDataFrame(shop["customers"].assign(churned=numbers, line=np.arange(1, 41)))
-    built = build_log_matrices(
-        spark, {**tables, "customers": spent_df}, schema, ["hour"], "fraction", store, "matrix/z", {}
-    )
+    tables = Tables({**tables, "customers": spent_df})
+    built = build_log_matrices(spark, tables, schema, ["hour"], "fraction", store, "matrix/z", {})
     assert list(built) == ["train"]
     train = open_matrix(store.fetch("matrix/z/train"))
     assert train.classes is None
@@ -155,7 +154,7 @@ def test_what_is_refused(spark, ingested, store):
     text = SCHEMA.replace("by: hour(time)", "by: hour(time) / 2")
     with pytest.raises(UsageError, match="cannot count by counted value, which is double: use text or whole numbers"):
         build_log_matrices(spark, tables, parse_log_schema(text, "x"), ["hour"], "fraction", store, "m", {})
-    nobody = {**tables, "visits": tables["visits"].where("visit_id < 0")}
+    nobody = Tables({**tables, "visits": tables["visits"].where("visit_id < 0")})
     with pytest.raises(DataError, match="feature sets product: no row of the matrix has anything they count"):
         build_log_matrices(spark, nobody, schema, ["product"], "fraction", store, "m", {})
     spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")

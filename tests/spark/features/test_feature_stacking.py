@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyspark.sql import functions as F
+from tests.spark.counted_lines import counted_lines
 
 from sparksweep.errors import StorageError
 from sparksweep.features import bag, counted, counted_by_owner, one_hot, share, stack
@@ -95,8 +95,7 @@ def test_nothing_stays_cached(spark, things, labels, store, rows):
 
 def lines(counts):
     """Return (row, thing, n), each (row, thing) once."""
-    summed_df = counts.frame.groupBy("row", "code").agg(F.sum("n").alias("n"))
-    return sorted((row["row"], counts.things[row["code"]].as_py(), row["n"]) for row in summed_df.collect())
+    return sorted((row, counts.things[code].as_py(), n) for row, code, n in counted_lines(counts.frame))
 
 
 def test_counts(spark, rows):
@@ -172,7 +171,7 @@ def test_counts_by_owner_of_bundles(spark, rows):
 
 
 @pytest.mark.parametrize("adaptive", ["true", "false"])
-def test_log_of_owners_is_joined_once_and_as_bundles(spark, rows, setting, adaptive):
+def test_log_of_owners_is_shuffled_once_and_as_packets(spark, rows, setting, adaptive):
     setting("spark.sql.adaptive.enabled", adaptive)
     log = spark.range(1000).selectExpr("id div 10 AS owner", "id % 7 AS app")
     owners = spark.range(100).selectExpr("id AS owner", "id % 5 AS id")
@@ -180,10 +179,10 @@ def test_log_of_owners_is_joined_once_and_as_bundles(spark, rows, setting, adapt
         plan = counts.frame._jdf.queryExecution().executedPlan().toString()
         assert sum(n for _, _, n in lines(counts)) == 1000
     # Where it is adaptive, both the plan that ran and the one before it are shown.
-    assert plan.count("ShuffledHashJoin") == 1 + plan.count("== Initial Plan ==")
-    bundled = plan[plan.index("ShuffledHashJoin") :]
-    assert bundled.index("Exchange hashpartitioning(owner") < bundled.index("MapInArrow")
-    for unwanted in ("SortMergeJoin", "BroadcastNestedLoopJoin", "CartesianProduct"):
+    assert (
+        plan.count("Exchange hashpartitioning(part") == plan.count("Exchange") == 1 + plan.count("== Initial Plan ==")
+    )
+    for unwanted in ("Join", "CartesianProduct", "Sort"):
         assert unwanted not in plan
 
 

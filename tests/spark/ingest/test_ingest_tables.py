@@ -20,8 +20,6 @@ from sparksweep.ingest import (
     TableSchema,
     held_tables,
     ingest_tables,
-    known_values,
-    read_kept,
     read_report,
     read_tables,
     source_fingerprint,
@@ -162,7 +160,7 @@ def test_rows_of_one_owner_are_a_line_of_the_file_and_lines_of_the_table(spark, 
         key=("event_id", "app_id"),
     )
     ingest(uses)
-    kept = [tuple(row) for row in read_kept(spark, store, [uses])["uses"].orderBy("line").collect()]
+    kept = [tuple(row) for row in read_tables(spark, store, [uses]).bundles("uses").orderBy("line").collect()]
     apps = [np.frombuffer(row[1], "<i8").tolist() for row in kept]
     assert apps == [[5, 6], [5], [7]], "numbers as bytes"
     assert [(row[0], *row[2:]) for row in kept] == [(2, [None, 1], 1), (1, [None], 3), (2, [2], 4)]
@@ -257,14 +255,15 @@ def related(add):
     return (EVENTS, LABELS, APPS, MORE_APPS, USES)
 
 
-def test_rows_that_refer_to_something(store, related, ingest):
+def test_rows_that_refer_to_something(spark, store, related, ingest):
     report = ingest(*related)
     assert report.warnings == ("apps: 1 rows are equal to an earlier one; they are dropped",)
     assert [table.orphans for table in report.tables] == [{}, {}, {"label": 0}, {}, {"event_id": 0, "app_id": 0}]
-    known = known_values(store, [USES, APPS])
-    assert list(known) == [("uses", "app_id")]
-    assert sorted(known["uses", "app_id"].to_pylist()) == [-80, 70, 90]
-    assert known["uses", "app_id"].type == pa.int64()
+    tables = read_tables(spark, store, [USES, APPS])
+    known = tables.known_values("uses", "app_id")
+    assert sorted(known.to_pylist()) == [-80, 70, 90]
+    assert known.type == pa.int64()
+    assert [tables.known_values("uses", "event_id"), tables.known_values("apps", "label")] == [None, None]
 
 
 @pytest.mark.usefixtures("looked_at")
@@ -475,7 +474,7 @@ def test_rows_that_do_not_fit_are_left_out_where_some_may_be(spark, store, sourc
     add("pairs", "event_id,app_id\n1,5\n1,x\n1,6\n2,\n")
     add("phone", "device_id,brand,age\n1,a,\n1,a,\n2,b,500\n")
     with pytest.raises(DataError, match="data line 2, column app_id: 'x' is not a whole number"):
-        ingest(PAIRS, PHONE)
+        ingest(PAIRS)
     with pytest.raises(DataError, match="more than 1 rows do not fit, the first: data line 2"):
         ingest(PAIRS, PHONE, max_rejected=1)
     report = ingest(PAIRS, PHONE, max_rejected=2)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sparksweep.errors import DataError, StorageError, UsageError
-from sparksweep.ingest import ingest_tables, read_tables
+from sparksweep.ingest import Tables, ingest_tables, read_tables
 from sparksweep.matrix import open_matrix
 from sparksweep.talkingdata import FEATURE_SETS, SCHEMAS, build_matrices
 
@@ -21,7 +21,7 @@ def build(spark, tables, store):
     """Return a function that builds matrices and gives names and cells: ``{device: {"set:key": value}}`` a part."""
 
     def run(sets, encoding="fraction"):
-        manifests = build_matrices(spark, tables, sets, encoding, store, "matrix/x", {"made": "of literals"})
+        manifests = build_matrices(spark, Tables(tables), sets, encoding, store, "matrix/x", {"made": "of literals"})
         cells, names = {}, None
         for part, manifest in manifests.items():
             matrix = open_matrix(store.fetch(f"matrix/x/{part}"), verify=True)
@@ -151,7 +151,7 @@ def test_indicator_has_the_same_places_and_only_ones(build):
 
 
 def test_train_has_classes_and_test_has_none(spark, tables, store):
-    manifests = build_matrices(spark, tables, ["weekday"], "fraction", store, "matrix/x", {"zip": 7})
+    manifests = build_matrices(spark, Tables(tables), ["weekday"], "fraction", store, "matrix/x", {"zip": 7})
     train, test = (open_matrix(store.fetch(f"matrix/x/{part}")) for part in ("train", "test"))
     assert train.classes == ["F23-", "F24-26", "M29-31", "M39+"]
     assert train.y.tolist() == [2, 0, 3, 1]
@@ -168,7 +168,7 @@ def test_group_that_is_none_of_the_twelve(spark, tables, store):
     with pytest.raises(
         DataError, match=r"gender_age_train\.csv: data line 2, column group: 'M 3' is none of F23-, F24-26"
     ):
-        build_matrices(spark, {**tables, "gender_age_train": bad}, ["hour"], "fraction", store, "matrix/x", {})
+        build_matrices(spark, Tables({**tables, "gender_age_train": bad}), ["hour"], "fraction", store, "matrix/x", {})
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_group_that_is_none_of_the_twelve(spark, tables, store):
 )
 def test_unknown_names(spark, tables, store, sets, encoding, message):
     with pytest.raises(UsageError, match=message):
-        build_matrices(spark, tables, sets, encoding, store, "matrix/x", {})
+        build_matrices(spark, Tables(tables), sets, encoding, store, "matrix/x", {})
 
 
 def test_sets_that_no_device_shows_anything_of(spark, tables, store):
@@ -189,14 +189,14 @@ def test_sets_that_no_device_shows_anything_of(spark, tables, store):
     with pytest.raises(
         DataError, match=r"feature sets app, label: no row of the matrix .* there is no column; look at"
     ):
-        build_matrices(spark, nothing, ["app", "label"], "fraction", store, "matrix/x", {})
+        build_matrices(spark, Tables(nothing), ["app", "label"], "fraction", store, "matrix/x", {})
     assert not store.exists("matrix/x/train")
 
 
 def test_matrices_that_cannot_be_written(spark, tables, store):
     store.write_bytes("matrix", b"a file where the folder should be")
     with pytest.raises(StorageError, match="matrix"):
-        build_matrices(spark, tables, ["brand_model"], "fraction", store, "matrix/x", {})
+        build_matrices(spark, Tables(tables), ["brand_model"], "fraction", store, "matrix/x", {})
 
 
 def test_from_zips_to_matrices(spark, tmp_path, store):

@@ -13,8 +13,17 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from sparksweep.features import coding, entries
-from sparksweep.features.coding import bundle_codes, count_bundles, count_things, first_things, owner_rows
+from sparksweep.features.coding import (
+    COUNTED,
+    bundle_codes,
+    count_bundles,
+    count_owned,
+    count_things,
+    first_things,
+    owner_rows,
+)
 from sparksweep.features.entries import Membership, row_entries
+from sparksweep.features.packets import Deal
 from sparksweep.features.rows import Rows
 
 
@@ -112,6 +121,17 @@ def test_bundles_of_a_sliced_batch():
     assert found(count_bundles(3, [whole.slice(1)])) == [(2, 1, 2), (2, 2, 1)]
 
 
+@pytest.mark.parametrize("kind", [pa.int32(), pa.string()])
+def test_what_owners_have_is_counted_for_their_rows(kind):
+    """Owner 1 stands in two places, 2 belongs to the same row, 9 to none, and nobody has anything of 4."""
+    name = pa.array([1, 2, 3, 4]).cast(kind)
+    owners = batch(owner=name, row=pa.array([0, 0, 5, 6], pa.int32()))
+    bundles = batch(owner=pa.array([1, 2, 1, 9, 3]).cast(kind), codes=packed([0, 1, 0], [0], [0], [2], [1], kind="<i4"))
+    sides = [packets_of(bundles, 1), packets_of(owners, 0)]
+    assert sorted(found(count_owned(3, kind, sides))) == [(0, 0, 4), (0, 1, 1), (5, 1, 1)]
+    assert found(count_owned(3, kind, sides[:1])) == found(count_owned(3, kind, sides[1:])) == []
+
+
 @pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(
@@ -142,9 +162,15 @@ def decoded(block):
     ]
 
 
-def counts_of(*lines):
+def counts_of(*lines, kind=0):
     rows, codes, n = zip(*lines, strict=True)
-    return batch(row=pa.array(rows, pa.int32()), code=pa.array(codes, pa.int32()), n=pa.array(n, pa.int64()))
+    counts = [pa.array(rows, pa.int32()), pa.array(codes, pa.int32()), pa.array(n, pa.int64())]
+    return packets_of(pa.RecordBatch.from_arrays(counts, schema=COUNTED), kind)
+
+
+def packets_of(lines, kind):
+    packets = Deal(2).packed(lines)["packet"]
+    return batch(packet=packets, kind=pa.array([kind] * len(packets), pa.int32()))
 
 
 def test_entries_of_rows(monkeypatch):
@@ -167,12 +193,16 @@ def test_entries_of_several_counts():
     columns = csr_matrix(np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]))
     kinds, starts, is_first = np.array([0, 0, 1, 1]), np.array([0, 3, 5]), np.array([True, False])
     membership = sent(Membership(columns, np.array([False, False, True, True]), kinds, starts, is_first))
-    lines = [(5, 1, 70), (5, 3, 1), (6, 2, 8), (5, 0, 60), (6, 0, 9), (5, 4, 2), (5, 3, 1), (7, 3, 1), (8, 1, 2)]
-    batches = [counts_of(*lines[:4]), counts_of(*lines[4:])]
+    phones, apps = (
+        [(5, 1, 70), (6, 2, 8), (5, 0, 60), (6, 0, 9), (8, 1, 2)],
+        [(5, 0, 1), (5, 1, 2), (5, 0, 1), (7, 0, 1)],
+    )
+    batches = [counts_of(*phones[:2]), counts_of(*apps, kind=1), counts_of(*phones[2:])]
     assert [decoded(block) for block in found(row_entries(membership, batches))] == [
         [(5, 3, [0, 2, 3], [1.0, 0.5, 0.5]), (6, 0, [], []), (7, 1, [2], [1.0]), (8, 1, [1], [1.0])]
     ]
 
 
 def test_entries_of_an_empty_partition():
-    assert found(row_entries(sent(None), [])) == []
+    nothing = Membership(csr_matrix((1, 1)), np.array([True]), np.array([0]), np.array([0, 1]), np.array([False]))
+    assert found(row_entries(sent(nothing), [])) == []

@@ -98,7 +98,7 @@ def write(monkeypatch):
     """Return a function that writes two tables, of which the first fails and the second ends when it is cancelled."""
 
     def run(context):
-        def write_parquet(table_df, store, path):
+        def write_parquet(table_df, store, path, plain):
             if "bad" in path:
                 raise DataError("bad row")
             while not context.cancelled:

@@ -111,8 +111,7 @@ def test_a_sweep_on_wasb_goes_on_after_kill_9_and_is_worth_a_local_one(
     (reused,) = re.findall(r"sweep: (\d+) of 6 fits reused", told)
     assert int(reused) >= 1
     assert_same(wasb_spark, local, remote)
-    assert "sweep: 6 of 6 fits reused" in command("sweep", settings, "--workspace", wasb).done()
-    assert len(command("runs", "list", "--workspace", wasb).done().splitlines()) == 3
+    assert len(command("runs", "list", "--workspace", wasb).done().splitlines()) == 2
     assert "LogisticRegression" in command("ledger", "list", "--workspace", wasb).done()
 
     command("runs", "files", interrupted.run_id, "--workspace", wasb, "--download", tmp_path / "copies").done()

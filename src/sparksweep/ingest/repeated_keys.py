@@ -47,10 +47,12 @@ class RepeatedKeys:
     def of(cls, rows_pdf: pd.DataFrame, key: Sequence[str], counted: tuple[int, int] | None = None) -> RepeatedKeys:
         """Return what rows, as texts and in the order of `rows`, say; `counted`: how many keys and rows there are."""
         n_keys, n_rows = counted or (rows_pdf.groupby(list(key), dropna=False).ngroups, len(rows_pdf))
-        first = {name: rows_pdf[name].iloc[0] for name in key}
-        same_key = rows_pdf[list(key)].eq(rows_pdf[list(key)].iloc[0]) | rows_pdf[list(key)].isna()
+        keys_pdf = rows_pdf[list(key)]
+        first = keys_pdf.iloc[0]
+        same_key = keys_pdf.eq(first) | (keys_pdf.isna() & first.isna())
         lines = rows_pdf[LINE][same_key.all(axis=1).cummin()].head(_LINES_SHOWN)
-        return cls(n_keys, n_rows, first, tuple(map(int, lines)), rows_pdf.head(MOST_LISTED))
+        shown = dict(zip(key, first, strict=True))
+        return cls(n_keys, n_rows, shown, tuple(map(int, lines)), rows_pdf.head(MOST_LISTED))
 
     def __str__(self) -> str:
         """Return for example ``event_id 7 on data lines 3, 9``."""

@@ -3,13 +3,14 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 
+import numpy as np
 import pandas as pd
 import pytest
 from tests.spark.counted_lines import counted_lines
 
 from sparksweep.features import Part, send_rows
 from sparksweep.ingest import Tables
-from sparksweep.talkingdata import FEATURE_SETS, build_matrices, tables_of
+from sparksweep.talkingdata import FEATURE_SETS, tables_of
 from sparksweep.talkingdata.facts import clean_category, gather_facts, with_hour_of_week
 from sparksweep.talkingdata.feature_sets import BUILDERS
 
@@ -18,13 +19,17 @@ pytestmark = pytest.mark.spark
 # Rows are numbered in the order of the files: train 12, 10, 13, 11, then test 21, 20.
 
 
+@pytest.fixture(scope="module")
+def parts(spark):
+    """The rows, as executors have them."""
+    devices = {"train": [12, 10, 13, 11], "test": [21, 20]}
+    with send_rows(spark, {name: Part(np.array(ids)) for name, ids in devices.items()}) as rows:
+        yield rows
+
+
 @pytest.fixture
-def facts(spark, tables):
-    parts = {name: tables[f"gender_age_{name}"].orderBy("line").toPandas()["device_id"] for name in ("train", "test")}
-    with (
-        send_rows(spark, {name: Part(ids.to_numpy()) for name, ids in parts.items()}) as rows,
-        gather_facts(Tables(tables), rows) as found,
-    ):
+def facts(tables, parts):
+    with gather_facts(Tables(tables), parts) as found:
         yield found
 
 
@@ -78,21 +83,21 @@ def test_a_label_without_a_text_is_no_category(facts, tables):
 
 
 @pytest.mark.parametrize("adaptive", ["true", "false"])
-@pytest.mark.parametrize("name", FEATURE_SETS)
-def test_joins_of_a_set(spark, facts, name, adaptive):
+def test_joins_of_each_set(spark, facts, adaptive):
     """Spark joins nothing: what belongs to an event is shuffled once, in packets, and joined by who counts it."""
     before = spark.conf.get("spark.sql.adaptive.enabled")
     try:
         spark.conf.set("spark.sql.adaptive.enabled", adaptive)
-        frames = [feature_set.counts.frame for feature_set in BUILDERS[name](facts)]
-        plans = [frame._jdf.queryExecution().executedPlan().toString() for frame in frames]
+        counts = {name: [feature_set.counts for feature_set in BUILDERS[name](facts)] for name in FEATURE_SETS}
+        frames = {id(each): each.frame for of_set in counts.values() for each in of_set}
+        plans = {place: frame._jdf.queryExecution().executedPlan().toString() for place, frame in frames.items()}
     finally:
         spark.conf.set("spark.sql.adaptive.enabled", before)
-    joins = [re.findall(r"(\w*Join|CartesianProduct)\b", plan) for plan in plans]
-    of_apps = name in ("app", "label", "category", "category_indicator", "category_word")
-    assert joins == [[]] * len(plans)
-    assert [plan.count("Exchange") for plan in plans] == ([1] if of_apps else [0] * len(plans))
-    assert all("Exchange hashpartitioning(part" in plan for plan in plans if of_apps)
+    for name, of_set in counts.items():
+        of_apps = name in ("app", "label", "category", "category_indicator", "category_word")
+        for plan in (plans[id(each)] for each in of_set):
+            assert not re.search(r"Join|CartesianProduct", plan), name
+            assert plan.count("Exchange") == plan.count("Exchange hashpartitioning(part") == of_apps, name
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
@@ -145,7 +150,8 @@ class Recording(dict):
 
 
 @pytest.mark.parametrize("name", FEATURE_SETS)
-def test_tables_that_a_set_is_made_of(spark, tables, name, store):
+def test_tables_that_a_set_is_made_of(tables, parts, name):
     recording = Recording(tables)
-    build_matrices(spark, Tables(recording), [name], "fraction", store, "matrix/x", {})
-    assert tables_of([name]) == sorted(recording.asked)
+    with gather_facts(Tables(recording), parts) as facts:
+        BUILDERS[name](facts)
+    assert tables_of([name]) == sorted({"gender_age_train", "gender_age_test"} | recording.asked)

@@ -7,11 +7,17 @@ import signal
 import sys
 
 import pytest
+from hypothesis import settings
 
 from sparksweep.session import archive_options
 
 # What runs for a minute does not earn back what the second compiler and a parallel collector cost two cores.
 QUICK_JAVA = " ".join(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *archive_options()])
+
+
+# How long an input may take says nothing on a machine that others use too.
+settings.register_profile("sparksweep", deadline=None)
+settings.load_profile("sparksweep")
 
 
 def pytest_configure(config):

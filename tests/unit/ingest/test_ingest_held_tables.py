@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sparksweep.ingest import Column, TableSchema
@@ -38,7 +38,6 @@ def batches(rows, step=5):
     return [pa.RecordBatch.from_pylist(lines[start : start + step], schema) for start in range(0, len(lines), step)]
 
 
-@settings(deadline=None)  # the first one imports pandas
 @given(ROWS)
 def test_what_is_left_and_which_keys_are_repeated(rows):
     table, held = hold(iter(batches(rows)), SCHEMA)

@@ -16,21 +16,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from functools import partial
 from pathlib import Path
 
-import pandas as pd
 import psutil
-import pyarrow as pa
 import pyspark
-from pyspark import Accumulator, Broadcast
-from pyspark.sql import SparkSession, Window
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
+from sklearn.linear_model import LogisticRegression
 
 from sparksweep.errors import SessionError, SparksweepError
+from sparksweep.features import words
+from sparksweep.ingest import ingest_tables, read_tables
+from sparksweep.ingest.keys import find_repeated_keys
+from sparksweep.matrix import open_matrix
+from sparksweep.search import GridSearchCV
 from sparksweep.session import QUIET_ARCHIVE, QUIET_LOG, archive_path, java_program, open_session
+from sparksweep.storage import open_store
 from sparksweep.storage.failures import os_failures
+from sparksweep.talkingdata import FEATURE_SETS, SCHEMAS, build_matrices
+from sparksweep.talkingdata.generate import generate
 
 __all__ = ["make_archive"]
 
@@ -109,41 +112,16 @@ def _note_classes(classes: Path, scratch: Path) -> list[str]:
 
 
 def _use_spark(spark: SparkSession, scratch: Path) -> None:
-    """Do a little of everything that sparksweep does with Spark."""
-    context = spark.sparkContext
-    context.setJobGroup("sparksweep", "class archive", interruptOnCancel=True)
-    counted, sent = context.accumulator(0), context.broadcast(b"")
-    things_df = spark.createDataFrame(pd.DataFrame({"row": range(100), "thing": ["a b", "c"] * 50, "at": [0] * 100}))
-    by_python_df = spark.range(2, numPartitions=2).mapInArrow(partial(_as_they_are, counted, sent), "id bigint")
-    by_python_df.unionByName(spark.range(3)).write.mode("overwrite").parquet(str(scratch / "numbers.parquet"))
-    things_df.repartition(2, "row").write.mode("overwrite").parquet(str(scratch / "things.parquet"))
-    read_df = spark.read.parquet(str(scratch / "things.parquet"))
-    numbers_df = spark.read.schema("id bigint").parquet(str(scratch / "numbers.parquet"))
-    numbered_df = numbers_df.withColumn("row", F.row_number().over(Window.orderBy("id")) - 1).persist()
-    first_df = read_df.groupBy("thing").agg(F.min("row").alias("row"), F.count("*").alias("n")).where("n > 1")
-    joined_df = read_df.join(F.broadcast(numbered_df), on="row", how="inner").join(first_df, on="row", how="left_semi")
-    word = F.explode(F.split(F.trim(F.regexp_replace(F.lower("thing"), "[()_/]", " ")), " +"))
-    hour = F.expr("CAST(pmod(floor(at / 3600), 168) AS INT)")
-    joined_df.select("row", word.alias("word"), hour.alias("hour")).distinct().toPandas()
-    shuffled_df = read_df.join(numbered_df.hint("shuffle_hash"), on="row", how="left_anti").coalesce(1)
-    shuffled_df.agg(F.max(F.struct("row", "thing")), F.sum(F.when(F.col("row") > 1, 1).otherwise(0))).collect()
-    spark.range(1, numPartitions=1).mapInPandas(_as_they_are_in_pandas, "id bigint").collect()
-    context.parallelize(range(2), 2).mapPartitions(list).collect()
-    context.statusTracker().getJobIdsForGroup("sparksweep")
-    numbered_df.unpersist()
-    sent.unpersist()
-
-
-def _as_they_are(
-    counted: Accumulator[int], sent: Broadcast[bytes], batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        counted.add(len(sent.value) + batch.num_rows)
-        yield batch
-
-
-def _as_they_are_in_pandas(frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    yield from frames
+    """Go the way from archives to a search's results, and look up what an odd table makes ingest look up."""
+    generate(scratch / "raw", scale=0.001, seed=0)
+    store = open_store(str(scratch / "workspace"))
+    ingest_tables(spark, scratch / "raw", SCHEMAS, store)
+    tables = read_tables(spark, store, SCHEMAS)
+    build_matrices(spark, tables, FEATURE_SETS, "fraction", store, "matrix", {})
+    train = open_matrix(store.fetch("matrix/train"))
+    GridSearchCV(LogisticRegression(max_iter=5), {"C": [1.0]}, cv=2).fit(train.X, train.y)
+    find_repeated_keys(tables["events"], ["device_id"])
+    words(tables["label_categories"], "category").toPandas()
 
 
 def _main() -> int:

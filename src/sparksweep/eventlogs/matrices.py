@@ -153,15 +153,16 @@ class _Logs:
 
     def _counting(self, settings: SetSettings, is_first: bool) -> Any:
         key, value = self._schema.rows.key, column_of(settings.by).alias(VALUE)
-        known, table_df = self._tables.known_values(settings.table, settings.by), self._tables[settings.table]
+        known = self._tables.known_values(settings.table, settings.by)
         if settings.through is None:
+            table_df = self._tables[settings.table]
             return counted(table_df.select(key, value, LINE), key, VALUE, self._rows, known, is_first)
         owner = self._schema.tables[settings.through].key[0]
         # Whole numbers that are all known need not be taken apart.
         is_bundled = self._schema.tables[settings.table].key[:1] == [owner] and known is not None
-        bundles_df = self._tables.bundles(settings.table) if is_bundled else table_df
-        if dict(bundles_df.dtypes).get(settings.by) == "binary":
-            table_df = bundles_df
+        table_df = self._tables.bundles(settings.table) if is_bundled else self._tables[settings.table]
+        if dict(table_df.dtypes).get(settings.by) != "binary":
+            table_df = self._tables[settings.table]
         things_df = table_df.select(F.col(owner).alias(OWNER), value)
         owners_df = self._tables[settings.through].select(F.col(owner).alias(OWNER), key)
         return counted_by_owner(things_df, VALUE, owners_df, OWNER, key, self._rows, known)

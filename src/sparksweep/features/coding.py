@@ -92,7 +92,7 @@ def first_things(rows: SentRows, things: SentThings, batches: Batches) -> Iterat
 def owner_rows(rows: SentRows, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Turn lines of an owner and an id into lines of the owner and ``row`` int32; those of no row are left out."""
     for batch in batches:
-        owners, ids = batch.columns
+        owners, ids = map(_small, batch.columns)
         both = pc.and_(owners.is_valid(), ids.is_valid())
         owners, ids = owners.filter(both), ids.filter(both)
         numbers, known = rows.value.find(_ints(ids))
@@ -118,7 +118,7 @@ def bundle_codes(things: SentThings, batches: Batches) -> Iterator[pa.RecordBatc
         one batch, has several.
     """
     for batch in batches:
-        owners, values = batch.columns
+        owners, values = map(_small, batch.columns)
         if pa.types.is_binary(values.type):
             values, ends = _unpacked(values, things.value.type)
         else:
@@ -176,6 +176,12 @@ def _unpacked(bundles: pa.Array, kind: pa.DataType) -> tuple[pa.Array, NDArray[A
     size = int(offsets[-1] - offsets[0])
     values = np.frombuffer(data, kind.to_pandas_dtype(), size // width, int(offsets[0])) if size else np.array([])
     return pa.array(values, kind), (offsets - offsets[0]) // width
+
+
+def _small(values: pa.Array) -> pa.Array:
+    """Return texts and bytes with the offsets that all else has, which Spark can be told to make larger."""
+    small = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}.get(values.type)
+    return values if small is None else values.cast(small)
 
 
 def _row_codes(batch: pa.RecordBatch, rows: Rows, things: pa.Array) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -29,7 +29,7 @@ from sparksweep.ingest import LINE
 from sparksweep.session import local_folders
 from sparksweep.storage.failures import os_failures
 
-__all__ = ["Counts", "broadcast", "counted", "counted_by_owner", "row_partitions"]
+__all__ = ["Counts", "broadcast", "counted", "counted_by_owner"]
 
 V = TypeVar("V")
 # Each partition of rows becomes a file that the driver reads along with all others, so there should not be hundreds.
@@ -54,12 +54,15 @@ class Counts:
     is_first : bool
         Each row has one thing at most, that of its first line: `n` is the line, and the code after the last thing's
         says that a line has none.
+    n_partitions : int
+        Into how many partitions the rows are dealt out.
     """
 
     frame: DataFrame
     by: str
     kind: T.DataType
     things: pa.Array
+    n_partitions: int
     is_first: bool = False
 
     @property
@@ -108,7 +111,8 @@ def counted(
     things = _sorted(known, kind)
     with broadcast(named_df.sparkSession, things) as sent:
         task = partial(first_things if first else count_things, rows, sent)
-        yield Counts(_packets(named_df, task, row_partitions(named_df.sparkSession)), by, kind, things, first)
+        n_partitions = _row_partitions(named_df.sparkSession)
+        yield Counts(_packets(named_df, task, n_partitions), by, kind, things, n_partitions, first)
 
 
 @contextmanager
@@ -144,7 +148,7 @@ def counted_by_owner(
     Raises
     ------
     UsageError
-        `by` is neither text nor whole numbers.
+        `by` or `owner` is neither text nor whole numbers.
     """
     named_df = things_df.select(owner, by).where(F.col(owner).isNotNull() & F.col(by).isNotNull())
     if known is not None and isinstance(named_df.schema[by].dataType, T.BinaryType):
@@ -152,16 +156,20 @@ def counted_by_owner(
     else:
         kind = _countable(named_df, by)
     things = _sorted(_distinct(named_df, by, kind) if known is None else known, kind)
+    is_text = isinstance(_countable(named_df, owner), T.StringType)
+    # Of one width on both sides; what is no number there is no owner here.
+    owner_id = F.col(owner) if is_text else F.col(owner).cast("bigint").alias(owner)
     with broadcast(named_df.sparkSession, things) as sent:
         n_partitions = _shuffle_partitions(named_df.sparkSession)
-        owners_of_rows = (owners_df.select(owner, key), partial(owner_rows, rows))
-        bundles = (named_df, partial(bundle_codes, sent))
+        owners_of_rows = (owners_df.select(owner_id, key), partial(owner_rows, rows))
+        bundles = (named_df.select(owner_id, by), partial(bundle_codes, sent))
         sides = [
             _packets(*side, n_partitions).withColumn(KIND, F.lit(n)) for n, side in enumerate((owners_of_rows, bundles))
         ]
         together_df = sides[0].unionByName(sides[1]).repartition(n_partitions, PART)
-        task = partial(count_owned, len(things), to_arrow_type(named_df.schema[owner].dataType))
-        yield Counts(_packets(together_df, task, row_partitions(named_df.sparkSession)), by, kind, things)
+        task = partial(count_owned, len(things), pa.string() if is_text else pa.int64())
+        n_of_rows = _row_partitions(named_df.sparkSession)
+        yield Counts(_packets(together_df, task, n_of_rows), by, kind, things, n_of_rows)
 
 
 @contextmanager
@@ -181,7 +189,7 @@ def broadcast(spark: SparkSession, value: V) -> Iterator[Broadcast[V]]:
         sent.unpersist()
 
 
-def row_partitions(spark: SparkSession) -> int:
+def _row_partitions(spark: SparkSession) -> int:
     """Return into how many partitions the rows of the matrices are dealt out."""
     return min(_shuffle_partitions(spark), _MOST_PARTITIONS)
 

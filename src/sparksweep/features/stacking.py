@@ -23,7 +23,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from scipy.sparse import csr_matrix
 
-from sparksweep.features.counting import Counts, broadcast, row_partitions
+from sparksweep.errors import UsageError
+from sparksweep.features.counting import Counts, broadcast
 from sparksweep.features.entries import SCHEMA, TYPES, Membership, row_entries
 from sparksweep.features.packets import KIND, PART
 from sparksweep.features.sets import Encoding, FeatureSet
@@ -76,15 +77,20 @@ def stack(
     ------
     StorageError
         The entries cannot be written or read.
+    UsageError
+        The counts were made with different settings of Spark's shuffle.
     """
     vocabularies = build_vocabulary(feature_sets)
     columns = columns_table(vocabularies)
     counts = list({id(each.counts): each.counts for each in feature_sets}.values())
+    n_partitions, *others = {each.n_partitions for each in counts}
+    if others:
+        raise UsageError("counts that were made with different spark.sql.shuffle.partitions do not fit together")
     membership = _membership(feature_sets, encoding, vocabularies, counts, columns.num_rows)
     of_kinds = (each.frame.withColumn(KIND, F.lit(kind)) for kind, each in enumerate(counts))
     counts_df = reduce(DataFrame.unionByName, of_kinds)
     with _scratch(store, scratch), broadcast(counts_df.sparkSession, membership) as sent:
-        write_parquet(_by_row(counts_df).mapInArrow(partial(row_entries, sent), SCHEMA), store, scratch)
+        write_parquet(_by_row(counts_df, n_partitions).mapInArrow(partial(row_entries, sent), SCHEMA), store, scratch)
         files = sorted(store.fetch(scratch).glob("*.parquet"))
         matrices = _matrices(files, sizes, columns.num_rows)
     return _without_unmet(Stack(matrices, columns), vocabularies)
@@ -110,9 +116,9 @@ def _membership(
     )
 
 
-def _by_row(counts_df: DataFrame) -> DataFrame:
+def _by_row(counts_df: DataFrame, n_partitions: int) -> DataFrame:
     """Return the counts with all lines of a row in one partition."""
-    return counts_df.repartition(row_partitions(counts_df.sparkSession), PART)
+    return counts_df.repartition(n_partitions, PART)
 
 
 @contextmanager

@@ -65,7 +65,7 @@ class Finding(NamedTuple):
         """Return what was kept of a table that need not be read again."""
         own = value_counts.filter(pc.equal(value_counts["table"], report.name))
         counts: dict[str, pa.Table | None] = {}
-        for column in schema.kept_counts:
+        for column in schema.stored_counts:
             known = own.filter(pc.equal(own["column"], column))
             values = known["value"].cast(schema.arrow_schema().field(column).type)
             counts[column] = pa.table({"value": values, "rows": known["rows"]}) if known.num_rows else None
@@ -146,7 +146,7 @@ class DataCheck:
         """Return how often values that refer elsewhere occur: ``table``, ``column``, ``value`` (text), ``rows``."""
         parts = []
         for name, schema in self._schemas.items():
-            for column in schema.kept_counts:
+            for column in schema.stored_counts:
                 counts = self._seen(name).counts.get(column)
                 if counts is not None:
                     n = counts.num_rows
@@ -244,14 +244,13 @@ class DataCheck:
         span = self._seen(other).spans.get(reference.column)
         if more or own_span is None or span is None or not self._proved(self._schemas[other]):
             return False
-        has_all = (
-            self._schemas[other].key == (reference.column,) and span[1] - span[0] + 1 == self._findings[other].rows_read
-        )
+        rows = self._n_rows(self._schemas[other])
+        has_all = self._schemas[other].key == (reference.column,) and span[1] - span[0] + 1 == rows
         return has_all and span[0] <= own_span[0] and own_span[1] <= span[1]
 
     def _proved(self, schema: TableSchema) -> bool:
         finding = self._findings[schema.name]
-        return finding.proved or (finding.held is not None and finding.held.repeated is None)
+        return finding.proved or (bool(schema.key) and finding.held is not None and finding.held.repeated is None)
 
     def _use(self, table: str, column: str) -> Use:
         kind = "string" if self._schemas[table].column(column).type == "string" else "bigint"

@@ -5,6 +5,7 @@ By Spark that takes a shuffle for each of the two and, of a small table, a hundr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_HELD_BYTES", "Held", "hold", "is_held"]
 
 MOST_HELD_BYTES = 32 << 20
-"""Of the text of a table that a task holds; a few times as much memory."""
+"""Of the text of a table that a task holds; of narrow rows it takes some ten times as much memory."""
 
 
 class Held(NamedTuple):
@@ -52,12 +53,21 @@ def hold(batches: Iterable[pa.RecordBatch], schema: TableSchema) -> tuple[pa.Tab
     schema : TableSchema
         Of a table that drops such rows.
     """
-    rows = _first_of_equal(pa.Table.from_batches(batches, schema.arrow_schema()), schema.column_names)
+    rows = _first_of_equal(_one_form(pa.Table.from_batches(batches, schema.arrow_schema())), schema.column_names)
     return rows, Held(rows.num_rows, _repeated(rows, schema.key) if schema.key else None)
 
 
+def _one_form(rows: pa.Table) -> pa.Table:
+    """Return a table in which equal values have equal bytes."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_floating(field.type):
+            positive = pc.add(rows[field.name], 0.0)  # 0.0 and -0.0 are one value
+            rows = rows.set_column(place, field, pc.if_else(pc.is_nan(positive), math.nan, positive))
+    return rows
+
+
 def _first_of_equal(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
-    first = _grouped(rows, columns).aggregate([(LINE, "min")])[f"{LINE}_min"]
+    first = _grouped(rows, columns).aggregate([("line", "min")])["line_min"]
     return rows if len(first) == rows.num_rows else rows.filter(pc.is_in(rows[LINE], value_set=first))
 
 
@@ -68,15 +78,14 @@ def _repeated(rows: pa.Table, key: Sequence[str]) -> RepeatedKeys | None:
     from sparksweep.ingest.repeated_keys import RepeatedKeys, texts
 
     names = list(key)
-    rows_pdf = texts(rows)
-    rows_pdf = rows_pdf[rows_pdf.duplicated(names, keep=False)]
+    is_repeated = texts(rows.select(names)).duplicated(names, keep=False)
+    rows_pdf = texts(rows.filter(pa.array(is_repeated)))
     first = rows_pdf[LINE].astype("int64").groupby([rows_pdf[name] for name in names], dropna=False).transform("min")
     order = first.sort_values(kind="stable").index  # in a key the lines ascend
     return RepeatedKeys.of(rows_pdf.loc[order].reset_index(drop=True), key)
 
 
 def _grouped(rows: pa.Table, columns: Sequence[str]) -> pa.TableGroupBy:
-    for name in columns:
-        if pa.types.is_floating(rows[name].type):  # 0.0 and -0.0 are one value, of different bytes
-            rows = rows.set_column(rows.column_names.index(name), name, pc.add(rows[name], 0.0))
-    return rows.group_by(list(columns), use_threads=False)
+    """Return groups of rows that are equal in some columns, which are numbered here: any name is a column's."""
+    numbered = pa.table([rows[LINE], *(rows[name] for name in columns)], names=["line", *map(str, range(len(columns)))])
+    return numbered.group_by(numbered.column_names[1:], use_threads=False)

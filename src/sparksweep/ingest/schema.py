@@ -114,8 +114,8 @@ class TableSchema:
         return [column.name for column in self.columns]
 
     @property
-    def kept_counts(self) -> list[str]:
-        """Names of the columns whose values are kept with the tables (`sparksweep.ingest.known_values`).
+    def stored_counts(self) -> list[str]:
+        """Names of the columns whose values are stored with the tables (`sparksweep.ingest.Tables`).
 
         They are listed, or refer to other tables. Of these the first key column is left out, of which most tables have
         as many as rows, and so is a table whose duplicates are dropped: which of its rows count is known only later.
@@ -131,9 +131,10 @@ class TableSchema:
     @property
     def plain_columns(self) -> list[str]:
         """The columns of the table's files of which hardly a value comes twice."""
-        unlike = [each.name for each in self.columns if each.type in ("float64", "timestamp")]
+        first = self.key[:1] if len(self.key) == 1 or self.owner is not None else ()
+        times = [each.name for each in self.columns if each.type == "timestamp"]
         packed = [] if self.owner is None else [each.name for each in self.columns if self.is_packed(each.name)]
-        return sorted({LINE, *self.key[:1], *unlike, *packed})
+        return sorted({LINE, *first, *times, *packed})
 
     def column(self, name: str) -> Column:
         """Return the column of a name."""

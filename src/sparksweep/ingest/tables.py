@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 TASK_END_SECONDS = 10.0  # how long a cancelled task may take to end; Spark kills its worker after 2
 TASK_END_INTERVAL = 0.05
 CANCEL_INTERVAL = 0.5
+JOB_BEGIN_SECONDS = 5.0  # it is only about the order
 JOB_BEGIN_INTERVAL = 0.02
 REPEATED_KEYS = ".repeated_keys.csv"
 REJECTED = ".rejected.csv"
@@ -222,9 +223,11 @@ def _write_all(
         writes: list[Future[Outcome]] = []
         try:
             for each in sorted(readings, key=lambda reading: -archives[reading.schema.name].size):
-                jobs = _count_jobs(spark, group)
+                jobs, end = _count_jobs(spark, group), time.monotonic() + JOB_BEGIN_SECONDS
                 writes.append(pool.submit(write, each))
-                while _count_jobs(spark, group) == jobs and not writes[-1].done():
+                while not any(begun.done() for begun in writes) and time.monotonic() < end:
+                    if _count_jobs(spark, group) > jobs:
+                        break
                     time.sleep(JOB_BEGIN_INTERVAL)
                 if any(begun.done() and begun.exception() for begun in writes):
                     break
@@ -233,8 +236,7 @@ def _write_all(
             _cancel(writes, lambda: spark.sparkContext.cancelJobGroup(group))
             _wait_for_tasks(spark, group)
             raise
-    outcomes = {outcome.table: outcome for outcome in (each.result() for each in writes)}
-    return {reading.schema.name: outcomes[reading.schema.name] for reading in readings}
+    return {outcome.table: outcome for outcome in (each.result() for each in writes)}
 
 
 def _count_jobs(spark: SparkSession, group: str) -> int:

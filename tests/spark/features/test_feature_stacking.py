@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from tests.spark.counted_lines import counted_lines
 
-from sparksweep.errors import StorageError
+from sparksweep.errors import StorageError, UsageError
 from sparksweep.features import bag, counted, counted_by_owner, one_hot, share, stack
 
 pytestmark = pytest.mark.spark
@@ -158,6 +158,33 @@ def test_counts_by_owner(spark, rows, partitions):
     with counted_by_owner(log, "app", owners, "owner", "id", rows) as counts:
         assert lines(counts) == [(0, "x", 4), (0, "y", 1), (5, "y", 1)]
         assert counts.things.to_pylist() == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize("kinds", [("int", "bigint"), ("bigint", "int"), ("tinyint", "string")])
+def test_owners_of_another_type_than_the_logs(spark, rows, kinds):
+    of_log, of_owners = kinds
+    log = spark.createDataFrame(LOG, "owner bigint, app string").selectExpr(f"CAST(owner AS {of_log}) AS owner", "app")
+    owners = spark.createDataFrame(OWNERS, "owner bigint, id int")
+    owners = owners.selectExpr(f"CAST(owner AS {of_owners}) AS owner", "id")
+    with counted_by_owner(log, "app", owners, "owner", "id", rows) as counts:
+        assert lines(counts) == [(0, "x", 4), (0, "y", 1), (5, "y", 1)]
+
+
+def test_owners_that_cannot_be_compared(spark, rows):
+    log = spark.createDataFrame([(1.5, "x")], "owner double, app string")
+    owners = spark.createDataFrame([(1.5, 0)], "owner double, id int")
+    with (
+        pytest.raises(UsageError, match="cannot count by owner, which is double"),
+        counted_by_owner(log, "app", owners, "owner", "id", rows),
+    ):
+        pass
+
+
+def test_counts_dealt_out_in_different_ways(things, labels, store, rows, setting):
+    with counted(things, "row", "app", rows) as one:
+        setting("spark.sql.shuffle.partitions", "3")
+        with counted(things, "row", "app", rows) as other, pytest.raises(UsageError, match="do not fit together"):
+            stack([bag("x", one, "app"), bag("y", other, "app")], "fraction", {"train": 40}, store, "scratch")
 
 
 def test_counts_by_owner_of_bundles(spark, rows):

@@ -284,6 +284,29 @@ def test_orphans_and_placeholders(add, related, ingest):
     )
 
 
+@pytest.mark.usefixtures("looked_at")
+def test_rows_that_refer_to_a_gap_between_rows_that_were_dropped(add, ingest):
+    """As many rows read as there are numbers from the first to the last is no proof that none is missing."""
+    labels = replace(LABELS, drop_duplicates=True)
+    uses = TableSchema(
+        "uses", (Column("label", "int32"), Column("n", "int8")), key=("label", "n"), references=APPS.references
+    )
+    add("labels", "label,text\n1,a\n1,a\n3,c\n4,d\n5,e\n")
+    add("uses", "label,n\n2,1\n3,1\n")
+    assert ingest(labels, uses).tables[1].orphans == {"label": 1}
+
+
+def test_a_table_is_brought_here_whether_it_is_bundled_or_not(spark, store, add, ingest):
+    add("pairs", "event_id,app_id\n1,5\n1,6\n2,5\n")
+    add("events", GOOD_EVENTS)
+    ingest(PAIRS, EVENTS)
+    tables = read_tables(spark, store, [PAIRS, EVENTS])
+    assert tables.collect("pairs", ["app_id"]).to_pydict() == {"app_id": [5, 6, 5], "line": [1, 2, 3]}
+    assert tables.collect("events", ["event_id"]).to_pydict() == {"event_id": [1, 2], "line": [1, 2]}
+    assert list(tables) == ["pairs", "events"]
+    assert ("pairs" in tables, "x" in tables) == (True, False)
+
+
 def test_strict_makes_warnings_errors(store, related, ingest):
     with pytest.raises(DataError) as caught:
         ingest(*related, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ from sparksweep.errors import DataError
 from sparksweep.ingest import Column, TableSchema, tables
 from sparksweep.ingest.progress import ReadProgress
 from sparksweep.ingest.source import LocalFile, LocalSource
-from sparksweep.ingest.tasks import Reading
+from sparksweep.ingest.tasks import Outcome, Reading
 
 
 @pytest.fixture
@@ -146,3 +147,32 @@ def test_a_task_that_does_not_end_is_not_waited_for_without_end(write, monkeypat
     monkeypatch.setattr(tables, "TASK_END_SECONDS", 0.05)
     with pytest.raises(DataError, match="bad row"):
         write(Context([1]))
+
+
+class SilentContext(Context):
+    """Spark that does not tell which jobs there are."""
+
+    def getJobIdsForGroup(self, group):
+        return []
+
+    def accumulator(self, value, _):
+        return SimpleNamespace(value=[Outcome("small"), Outcome("large")])
+
+
+def test_the_largest_is_begun_first_whether_spark_tells_or_not(monkeypatch):
+    begun = []
+
+    def write_parquet(table_df, store, path, plain):
+        begun.append(path)
+        time.sleep(0.2)
+
+    monkeypatch.setattr(tables, "JOB_BEGIN_SECONDS", 0.05)
+    monkeypatch.setattr(tables, "_archive_df", lambda *_: None)
+    monkeypatch.setattr(tables, "write_parquet", write_parquet)
+    readings = [Reading(TableSchema(name, (Column("id", "int64"),))) for name in ("small", "large")]
+    archives = {"small": SimpleNamespace(size=1), "large": SimpleNamespace(size=2)}
+    source, progress = SimpleNamespace(renewed=lambda file: file), ReadProgress({"small": 1, "large": 2}, 1, print)
+    spark = SimpleNamespace(sparkContext=SilentContext([0]))
+    outcomes = tables._write_all(spark, source, archives, readings, None, "t", progress)
+    assert begun == ["t/large.parquet", "t/small.parquet"]
+    assert outcomes == {"small": Outcome("small"), "large": Outcome("large")}

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -96,9 +97,14 @@ def _summed(tables: Sequence[pa.Table | None]) -> pa.Table | None:
     if len(known) < len(tables):
         return None
     if len(known) == 1:
-        return known[0]
+        return _whole(known[0])
     summed = pa.concat_tables(known).group_by("value").aggregate([("rows", "sum")])
-    return _few(summed.select(["value", "rows_sum"]).rename_columns(["value", "rows"]))
+    return _few(_whole(summed.select(["value", "rows_sum"]).rename_columns(["value", "rows"])))
+
+
+def _whole(counts: pa.Table) -> pa.Table:
+    """Return a copy in one piece: pickled, each slice of a table takes as much as all that it is cut from."""
+    return counts.combine_chunks().take(pa.array(np.arange(counts.num_rows)))
 
 
 def _few(counts: pa.Table) -> pa.Table | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -67,6 +69,19 @@ def test_parts_together_show_what_the_whole_shows(rows, cuts):
     together, whole = Observed.together(parts), Observed.of(batch(*rows), USES, COUNTED)
     assert (together.empty, together.placeholders, together.spans) == (whole.empty, whole.placeholders, whole.spans)
     assert counts(together, "app_id") == counts(whole, "app_id") == Counter(row[1] for row in rows)
+
+
+@pytest.mark.parametrize("n_parts", [1, 3])
+def test_what_is_sent_is_as_large_as_what_is_counted(n_parts):
+    """A table in slices would be sent once for each slice, and a slice with all that it is cut from."""
+    numbers = pa.array(np.arange(200_000), pa.int64())
+    schema = TableSchema("t", (Column("id", "int64"),), key=("id",))
+    batch = pa.RecordBatch.from_arrays([numbers, numbers], schema=schema.arrow_schema())
+    size = batch.num_rows // n_parts
+    parts = [Observed.of(batch.slice(start, size), schema, ["id"]) for start in range(0, n_parts * size, size)]
+    together = Observed.together(parts)
+    assert together.counts["id"].num_rows == n_parts * size
+    assert len(pickle.dumps(together)) < 1.1 * together.counts["id"].nbytes
 
 
 def test_of_too_many_values_nothing_is_kept(monkeypatch):

@@ -68,8 +68,9 @@ class Deal:
         cuts = np.searchsorted(places[order], np.arange(self.n + 1, dtype=np.uint64))
         ordered = batch.take(pa.array(order))
         dealt_to = np.flatnonzero(np.diff(cuts))
-        packets = [ordered.slice(cuts[place], cuts[place + 1] - cuts[place]).serialize() for place in dealt_to]
-        return pa.RecordBatch.from_arrays([pa.array(self.parts[dealt_to]), _binary(packets)], names=[PART, PACKET])
+        slices = (ordered.slice(cuts[place], cuts[place + 1] - cuts[place]) for place in dealt_to)
+        packets = pa.array([each.serialize().to_pybytes() for each in slices], pa.binary())
+        return pa.RecordBatch.from_arrays([pa.array(self.parts[dealt_to]), packets], names=[PART, PACKET])
 
 
 @python_task
@@ -96,14 +97,6 @@ def unpacked(batches: Batches, schemas: list[pa.Schema]) -> list[pa.Table]:
             # A copy: inside the batch its numbers may begin anywhere.
             found[kind].append(pa.ipc.read_record_batch(pa.py_buffer(packet.as_py()), schemas[kind]))
     return [pa.Table.from_batches(each, schema) for each, schema in zip(found, schemas, strict=True)]
-
-
-def _binary(values: list[pa.Buffer]) -> pa.Array:
-    ends = np.cumsum([0, *(value.size for value in values)])
-    data = b"".join(values)
-    return pa.Array.from_buffers(
-        pa.binary(), len(values), [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(data)]
-    )
 
 
 def _spread(values: pa.Array) -> NDArray[np.uint64]:

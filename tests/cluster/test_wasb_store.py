@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from py4j.protocol import Py4JJavaError
 from tests.cluster.fault_proxy import Fault
 from tests.cluster.wasb import HOST
 
@@ -72,6 +73,27 @@ def test_of_several_who_make_a_file_at_once_one_does(store):
         made = list(pool.map(lambda pair: pair[1].create("leases/1.claim", b"%d" % pair[0]), enumerate(stores)))
     assert sum(made) == 1
     assert store.read_bytes("leases/1.claim") == b"%d" % made.index(True)
+
+
+def test_a_folder_that_another_makes_while_it_is_listed_is_listed(store):
+    class JustBefore:
+        """The file system, on which another makes the folder when it has just been found missing."""
+
+        def __init__(self, fs):
+            self._fs = fs
+
+        def __getattr__(self, name):
+            return getattr(self._fs, name)
+
+        def listStatus(self, path):  # noqa: N802 - Hadoop's name
+            try:
+                return self._fs.listStatus(path)
+            except Py4JJavaError:
+                HadoopStore(store.root).write_bytes("tables/other", b"1")
+                raise
+
+    store._fs = JustBefore(store._fs)
+    assert store._names("tables") == ["other"]
 
 
 def test_a_folder_s_marker_is_no_name_in_it(store, container):

@@ -326,9 +326,10 @@ class HadoopStore(Store):
             try:
                 found = self._fs.listStatus(self._path(path))
             except Py4JJavaError:
-                if self._fs.exists(self._path(path)):
-                    raise
-                return []
+                if not self._fs.exists(self._path(path)):
+                    return []
+                # Another may have made it in the moment between.
+                found = self._fs.listStatus(self._path(path))
             # Of a file it lists the file itself; a folder's own marker is nothing in it.
             place = self._fs.makeQualified(self._path(path))
             return [status for status in found if not status.getPath().equals(place)]

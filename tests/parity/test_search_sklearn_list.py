@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from lightgbm import LGBMClassifier
 from scipy import sparse
 from scipy.stats import uniform
 from sklearn import model_selection
@@ -228,12 +227,6 @@ CASES = {
         KNeighborsClassifier(metric="precomputed"), {"n_neighbors": [1, 3]}, np.abs(X[:, :1] - X[:, :1].T)
     ),
     "frame for a linear machine": case(LinearSVC(random_state=0), C, FRAME, pd.Series(Y)),
-    "lightgbm": case(
-        LGBMClassifier(n_jobs=1, random_state=0, min_child_samples=2, subsample=0.7, subsample_freq=1, verbose=-1),
-        {"n_estimators": [2, 4], "num_leaves": [3, 5]},
-        fit={"sample_weight": WEIGHTS},
-        scoring="neg_log_loss",
-    ),
     "ranker": case(
         XGBRanker(n_jobs=1, random_state=0, n_estimators=3),
         {"max_depth": [1, 2]},

@@ -52,6 +52,8 @@ def test_also_when_the_task_fails_or_is_cut_short(zip_on_path):
     assert zip_on_path not in sys.path_importer_cache
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 def test_what_imports_left_is_not_walked_by_the_next_collection(monkeypatch):
     monkeypatch.setattr("sparksweep.python_tasks._modules_at_freeze", 0)
     gc.unfreeze()

@@ -20,6 +20,7 @@ def test_the_experiment_is_the_one_that_scripts_run_uses():
     assert shown == [yaml.safe_load((ROOT / "conf" / "experiments" / "demo.yaml").read_text(encoding="utf-8"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_each_command_has_the_options_shown(command):
     from typer.main import get_command

@@ -83,6 +83,7 @@ def test_copies_are_made_once(workspace, tmp_path, capsys):
     assert capsys.readouterr().out == f"3 files of run {RUN} in {copies}, 3 of them were there\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", ["shorter", "changed since", "begun"])
 def test_a_copy_that_is_not_the_file_is_made_again(workspace, tmp_path, capsys, spoil):
     copies = tmp_path / "copies"

@@ -98,6 +98,7 @@ def test_without_test_rows():
     assert parsed(changed("rows/test", ...)).tables_of(["segment"]) == ["customers"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "value", "line"),
     [

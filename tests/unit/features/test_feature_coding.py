@@ -74,6 +74,8 @@ def test_what_each_line_says_for_who_looks_for_the_first():
     assert found(first_things(ROWS, THINGS, [lines])) == [(5, 2, 4), (0, 3, 7), (0, 0, 8)]
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 def test_rows_of_owners():
     owners = batch(owner=pa.array([7, 8, None, 9, 7], pa.int64()), id=pa.array([9, 3, 1, 1, None], pa.int32()))
     assert found(owner_rows(ROWS, [owners])) == [(7, 0), (9, 1)]

@@ -71,6 +71,8 @@ def test_parts_together_show_what_the_whole_shows(rows, cuts):
     assert counts(together, "app_id") == counts(whole, "app_id") == Counter(row[1] for row in rows)
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 @pytest.mark.parametrize("n_parts", [1, 3])
 def test_what_is_sent_is_as_large_as_what_is_counted(n_parts):
     """A table in slices would be sent once for each slice, and a slice with all that it is cut from."""

@@ -159,6 +159,7 @@ class SilentContext(Context):
         return SimpleNamespace(value=[Outcome("small"), Outcome("large")])
 
 
+@pytest.mark.slow
 def test_the_largest_is_begun_first_whether_spark_tells_or_not(monkeypatch):
     begun = []
 

@@ -165,6 +165,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_digest_changes_with(tmp_path, change):
     assert build(tmp_path / "a").digest != build(tmp_path / "b", **CHANGES[change]).digest
@@ -228,6 +229,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("message", REFUSED)
 def test_what_does_not_fit_is_refused_and_nothing_is_left(tmp_path, message):
     changes = dict(REFUSED[message])
@@ -265,6 +267,7 @@ def test_a_missing_folder(tmp_path):
         open_matrix(tmp_path / "none")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["data", "indices", "indptr", "rows", "y", "folds", "groups", "weights"])
 def test_a_missing_array(folder, name):
     (folder / f"{name}.npy").unlink()
@@ -272,6 +275,7 @@ def test_a_missing_array(folder, name):
         open_matrix(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["data", "indices", "indptr", "rows", "y", "weights"])
 @pytest.mark.parametrize("cut", [-1, -8, 60, 3, 0])
 def test_a_cut_array(folder, name, cut):
@@ -305,6 +309,7 @@ def test_python_objects_are_not_unpickled(folder):
         open_matrix(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["data", "indices", "indptr", "rows", "y", "folds", "groups", "weights"])
 def test_a_flipped_bit_is_found_when_asked_for(folder, name):
     path = folder / f"{name}.npy"

@@ -31,6 +31,8 @@ def booster(matrix):
     return XGBClassifier(n_estimators=3, max_depth=2, n_jobs=1).fit(matrix.X, y)
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 @pytest.mark.parametrize("block_rows", [1, 3, 7, 100])
 def test_blocks_give_what_the_whole_gives(matrix, booster, block_rows):
     table = predict_proba_table(booster, matrix, CLASSES, block_rows=block_rows)

@@ -105,6 +105,7 @@ def test_runs_are_listed_oldest_first_whatever_their_state(store, folder):
     assert [run.run_id for run in list_runs(store)] == sorted(run.run_id for run in list_runs(store))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

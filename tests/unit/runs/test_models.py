@@ -28,6 +28,8 @@ def same(first, second):
     return first.dtype == second.dtype and np.array_equal(first, second)
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 @pytest.mark.parametrize(
     "estimator",
     [
@@ -83,6 +85,8 @@ def objective(labels, predictions):
     return predictions - labels, np.ones_like(labels)
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 @pytest.mark.parametrize(
     "estimator",
     [
@@ -117,6 +121,7 @@ def change_meta(folder, **changes):
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
 def test_a_damaged_model_is_not_loaded(kept, damage, monkeypatch):
     folder, file = kept
@@ -141,6 +146,7 @@ def test_a_missing_meta_file(kept):
         load_model(kept[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["{", "[]", "\\"])
 def test_a_damaged_meta_file(kept, text):
     (kept[0] / "model.json").write_text(text)
@@ -156,6 +162,7 @@ def test_meta_kept_elsewhere_is_used(kept):
         load_model(kept[0], {**meta, "sha256": "0" * 64})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["../../etc/passwd", "model.pkl", None])
 def test_another_file_name(kept, name):
     change_meta(kept[0], file=name)
@@ -163,6 +170,7 @@ def test_another_file_name(kept, name):
         load_model(kept[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dotted", ["nosuch.Estimator", "sklearn.linear_model.NoSuch", "Estimator", "", "a..b"])
 def test_a_class_that_is_not_here(kept, dotted):
     change_meta(kept[0], estimator=dotted)

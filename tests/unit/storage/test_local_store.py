@@ -194,6 +194,7 @@ def test_scratch_of_a_killed_process_goes_after_two_days(store):
         assert (root / ".scratch-alive").exists()
 
 
+@pytest.mark.slow
 def test_publishing_at_the_same_time_leaves_one_whole_folder(store):
     """Four processes replace one folder again and again; whoever looks sees a whole one, or for a moment none."""
     program = (

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import lightgbm
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.metrics import get_scorer
 
 from sparksweep.search.staging import fit_stages, staged_parameter
 
 pytestmark = [pytest.mark.slow, pytest.mark.versions]
+
+lightgbm = pytest.importorskip("lightgbm", exc_type=OSError)  # it needs the system's libgomp
+LGBMClassifier, LGBMRegressor = lightgbm.LGBMClassifier, lightgbm.LGBMRegressor
 
 COMMON = {
     "max_depth": st.sampled_from([-1, 1, 3]),

@@ -40,6 +40,7 @@ setup(
         "scipy>=1.10",
         "threadpoolctl>=3.1",
         "typer>=0.12",
+        "zlib-ng>=1.0",
     ],
     extras_require={
         # A laptop: a Java runtime as a wheel, and xgboost without the GPU libraries (0.5 GB) its main wheel brings.

@@ -64,13 +64,14 @@ def save(out: Path, columns: list[str], matrix: sparse.csr_matrix) -> None:
 
 def by_sparksweep(raw: Path, out: Path) -> dict[str, float]:
     """Ingest and build with two slots."""
-    from sparksweep.ingest import ingest_tables, read_tables
+    from sparksweep.ingest import ingest_tables, read_tables, source_fingerprint
     from sparksweep.matrix import open_matrix
     from sparksweep.session import open_session
     from sparksweep.storage import open_store
     from sparksweep.talkingdata import FEATURE_SETS, SCHEMAS, build_matrices
 
-    spark = open_session("benchmark", "local[2]")
+    text_bytes = sum(int(each["size"]) for each in source_fingerprint(raw, SCHEMAS).values())
+    spark = open_session("benchmark", "local[2]", text_bytes=text_bytes)  # as the commands do
     spark.range(2, numPartitions=2).count()
     peak = Peak()
     with tempfile.TemporaryDirectory() as scratch:

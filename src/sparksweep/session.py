@@ -63,6 +63,8 @@ LOCAL_CONF: Mapping[str, str] = {
     "spark.driver.memory": "1g",
     "spark.sql.shuffle.partitions": "8",
     "spark.default.parallelism": "8",
+    # Of a cluster's executors nobody knows whether they have our package.
+    "spark.python.daemon.module": "sparksweep.python_daemon",
 }
 # What a JVM takes at its start only; under spark-submit it has started before us.
 AT_JVM_START = (
@@ -84,8 +86,10 @@ CLUSTER_MASTER = re.compile(r"local-cluster\[\s*\d+\s*,\s*(?P<cores>\d+)")
 LEAST_OVERHEAD = 384 * 2**20
 MEBI = "m"  # the unit of Spark's memory settings that have none
 # On a few cores the optimising compiler competes with the work: by default it takes a third of all processor time of a
-# minute of feature building, mostly for code that runs once. It waits forty times as long here, so that only what is
-# hot for seconds is optimised; everything else stays with the quick compiler.
+# minute of feature building, mostly for code that runs once. A session with little text to read does without it; in
+# others it waits forty times as long, so that only what is hot for seconds is optimised.
+QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
+MUCH_TEXT = 400 << 20  # bytes; about there it is the same (benchmarks/features_speed.py)
 LATE_C2 = (
     "-XX:Tier4InvocationThreshold=200000 -XX:Tier4MinInvocationThreshold=24000 "
     "-XX:Tier4CompileThreshold=600000 -XX:Tier4BackEdgeThreshold=1600000"
@@ -96,7 +100,10 @@ QUIET_LOG = Path(__file__).with_name("log4j2.properties").as_uri()
 
 
 def open_session(
-    app_name: str = "sparksweep", master: str | None = None, conf: Mapping[str, str] | None = None
+    app_name: str = "sparksweep",
+    master: str | None = None,
+    conf: Mapping[str, str] | None = None,
+    text_bytes: int | None = None,
 ) -> SparkSession:
     """Return the active session, or start one.
 
@@ -108,6 +115,8 @@ def open_session(
         Spark's master URL; default is the submitter's, else ``local[N]`` with N processors of this machine.
     conf : mapping of str to str, optional
         Further Spark settings; they win over ours.
+    text_bytes : int, optional
+        How much text it is to read, or to have read, if that is known: of it Java's compilers on one machine depend.
 
     Raises
     ------
@@ -119,7 +128,7 @@ def open_session(
         _warn_of_ignored_settings(existing, master, conf or {})
         _keep_secrets_from_workers(existing)
         return existing
-    settings = _settings(master, conf or {})
+    settings = _settings(master, conf or {}, text_bytes)
     if pyspark.SparkContext._gateway is None and "PYSPARK_GATEWAY_PORT" not in os.environ:
         _find_java()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -221,7 +230,7 @@ def spark_settings(session: SparkSession) -> dict[str, str]:
     return dict(session.sparkContext.getConf().getAll())
 
 
-def _settings(master: str | None, conf: Mapping[str, str]) -> dict[str, str]:
+def _settings(master: str | None, conf: Mapping[str, str], text_bytes: int | None = None) -> dict[str, str]:
     submitted = _submitted()
     chosen = conf.get("spark.master") or submitted.get("spark.master", None) or master or _local_master()
     ours = dict(BASE_CONF)
@@ -229,7 +238,8 @@ def _settings(master: str | None, conf: Mapping[str, str]) -> dict[str, str]:
         ours.update(LOCAL_CONF)
         # Spark takes its options apart at blanks, which a path may have.
         archive = [f'"{option}"' for option in archive_options()]
-        options = [f"-Dlog4j2.configurationFile={QUIET_LOG}", LATE_C2, *archive]
+        compilers = LATE_C2 if text_bytes is None or text_bytes > MUCH_TEXT else QUICK_COMPILER
+        options = [f"-Dlog4j2.configurationFile={QUIET_LOG}", compilers, *archive]
         ours["spark.driver.defaultJavaOptions"] = " ".join(options)
     ours = {key: value for key, value in ours.items() if not submitted.contains(key)}
     if "PYSPARK_GATEWAY_PORT" in os.environ:

@@ -85,7 +85,7 @@ def test_a_folder_that_another_makes_while_it_is_listed_is_listed(store):
         def __getattr__(self, name):
             return getattr(self._fs, name)
 
-        def listStatus(self, path):  # noqa: N802 - Hadoop's name
+        def listStatus(self, path):
             try:
                 return self._fs.listStatus(path)
             except Py4JJavaError:

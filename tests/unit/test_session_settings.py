@@ -36,6 +36,15 @@ def test_local_is_the_default_and_binds_the_loopback_address_only():
     assert Path(log_settings.removeprefix("-Dlog4j2.configurationFile=file://")).is_file()
 
 
+def test_with_little_text_to_read_there_is_the_quick_compiler_only():
+    little, much = (
+        session._settings(None, {}, session.MUCH_TEXT + more)["spark.driver.defaultJavaOptions"] for more in (0, 1)
+    )
+    assert session.QUICK_COMPILER in little
+    assert "Tier4" not in little
+    assert much == session._settings(None, {})["spark.driver.defaultJavaOptions"]
+
+
 def test_an_archive_of_classes_is_used_by_the_java_that_made_it(archive, monkeypatch):
     without = session._settings(None, {})["spark.driver.defaultJavaOptions"]
     archive.parent.mkdir()

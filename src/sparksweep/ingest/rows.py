@@ -105,7 +105,7 @@ def _parsed(uri: SourceFile, schema: TableSchema) -> Iterator[pa.RecordBatch]:
         for batch in reader:
             if batch.num_rows:
                 yield _typed(batch, schema)
-        if stream.n_x or (stream.n_quotes and schema.has_text):
+        if stream.has_x or (stream.has_quote and schema.has_text):
             # Of a quote that is not closed the fast reader says nothing, it takes the lines up to the next one for one
             # text; and 0x10 is a whole number to it.
             check_rows(uri, schema)

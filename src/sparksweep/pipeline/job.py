@@ -44,9 +44,15 @@ class Job:
     scenario: Scenario | None = None
     keep: str = ""
 
-    def spark(self) -> SparkSession:
-        """Return the session, started at the first call with the experiment's settings."""
-        return open_session(f"sparksweep {self.experiment.name}", conf=self.experiment.spark)
+    def spark(self, text_bytes: int | None = 0) -> SparkSession:
+        """Return the session, started at the first call with the experiment's settings.
+
+        Parameters
+        ----------
+        text_bytes : int, optional
+            The size of the tables' text that it is for; None where nobody knows.
+        """
+        return open_session(f"sparksweep {self.experiment.name}", conf=self.experiment.spark, text_bytes=text_bytes)
 
     def begin_anew(self, what: str, why: str) -> None:
         """Say that something is made anew, or refuse to.

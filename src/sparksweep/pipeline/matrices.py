@@ -14,7 +14,7 @@ from sparksweep.matrix.manifest import MANIFEST
 from sparksweep.matrix.writing import COLUMNS
 from sparksweep.pipeline.job import Job
 from sparksweep.pipeline.scenarios import Scenario
-from sparksweep.pipeline.tables import ensure_tables
+from sparksweep.pipeline.tables import ensure_tables, text_bytes
 
 __all__ = ["ensure_matrices", "has_part", "open_part"]
 
@@ -62,7 +62,7 @@ def _ensure_features(job: Job, scenario: Scenario) -> None:
     if any(found) and not job.rebuild:
         job.begin_anew(f"features: {job.matrix_folder}", _what_changed(found, wanted))
     job.say(f"features: {', '.join(features.sets)} as {features.encoding} -> {job.store.uri(job.matrix_folder)}")
-    spark = job.spark()
+    spark = job.spark(text_bytes(report.fingerprint))
     scenario.check(spark)
     built = scenario.build(spark, features, job.store, job.matrix_folder, wanted)
     for part, manifest in built.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from sparksweep.pipeline.job import Job
 if TYPE_CHECKING:
     from sparksweep.storage.blobs import BlobAddress
 
-__all__ = ["ensure_tables"]
+__all__ = ["ensure_tables", "text_bytes"]
 
 
 def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
@@ -64,14 +64,15 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
             else f"changed in {source}"
         )
         job.begin_anew(f"ingest: {', '.join(changed)} of {job.store.shown('tables')}", why)
+        fingerprint = report.fingerprint
     else:
-        source_fingerprint(
-            source, job.scenario.schemas
-        )  # what is missing or no archive is told before Spark is started
+        # What is missing or no archive is told before Spark is started.
+        fingerprint = source_fingerprint(source, job.scenario.schemas)
         job.say(f"ingest: {source} -> {job.store.uri('tables')}")
-    job.scenario.check(job.spark())
+    spark = job.spark(text_bytes(fingerprint))
+    job.scenario.check(spark)
     return ingest_tables(
-        job.spark(),
+        spark,
         source,
         job.scenario.schemas,
         job.store,
@@ -82,9 +83,14 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
     )
 
 
+def text_bytes(fingerprint: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return how much text the tables are."""
+    return sum(int(each["size"]) for each in fingerprint.values())
+
+
 def _hadoop_key(job: Job, address: BlobAddress) -> str | None:
     """Return the key of a blob account from Hadoop's configuration, which only a session's JVM reads."""
-    job.spark()
+    job.spark(None)
     from sparksweep.storage.hadoop import account_key
 
     return account_key(address.host)

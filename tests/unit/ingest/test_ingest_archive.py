@@ -17,9 +17,10 @@ EVENTS = TableSchema("events", (Column("id", "int64"),))
 TEXT = "id\n" + "\n".join(str(n * n) for n in range(1000)) + "\n"
 
 
-def read(uri):
+def read(uri, size=-1):
+    """Read it to its end, so much at a time."""
     with open_member(uri, EVENTS) as stream:
-        return stream.read()
+        return b"".join(iter(lambda: stream.read(size), b""))
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
@@ -141,6 +142,37 @@ def test_deflate_stream_that_ends_too_early(make_zip):
     Path(uri).write_bytes(data)
     with pytest.raises(ArchiveError, match="the zip is damaged or not whole"):
         read(uri)
+
+
+@pytest.mark.parametrize("more", [-700, -1, 1])
+@pytest.mark.parametrize("size", [-1, 100, 1 << 20])
+def test_a_directory_that_says_another_size(make_zip, more, size):
+    uri = make_zip(text=TEXT)
+    data = bytearray(Path(uri).read_bytes())
+    at = data.index(b"PK\1\2") + 24
+    struct.pack_into("<I", data, at, len(TEXT) + more)
+    Path(uri).write_bytes(data)
+    with pytest.raises(ArchiveError, match=r"Bad size for file 'events\.csv'"):
+        read(uri, size)
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
+def test_a_wrong_checksum_in_the_directory(make_zip, compression):
+    uri = make_zip(text=TEXT, compression=compression)
+    data = bytearray(Path(uri).read_bytes())
+    data[data.index(b"PK\1\2") + 16] ^= 1
+    Path(uri).write_bytes(data)
+    with pytest.raises(ArchiveError, match=r"Bad CRC-32 for file 'events\.csv'"):
+        read(uri, 500)
+
+
+@pytest.mark.parametrize("size", [7, 4096, -1])
+@pytest.mark.parametrize("text", ["", "x", TEXT, TEXT * 50, "a" * 100_000])
+def test_it_is_inflated_in_pieces_of_any_size(make_zip, text, size):
+    with open_member(make_zip(text=text), EVENTS) as stream:
+        pieces = list(iter(lambda: stream.read(size), b""))
+    assert b"".join(pieces) == text.encode()
+    assert size == -1 or {len(piece) for piece in pieces[:-1]} <= {size}
 
 
 def test_header_of_the_member_overwritten(make_zip):

@@ -148,8 +148,8 @@ def pytest_calls(ready):
     ("arguments", "expected"),
     [
         ([], ["tests/unit -n 2", "tests --ignore=tests/unit -n 2 --dist loadfile --no-loadscope-reorder"]),
-        (["--fast"], ["tests/unit -n 2 -m not slow"]),
-        (["--fast", "-k", "a or b"], ["tests/unit -n 2 -m not slow -k a or b"]),
+        (["--fast"], ["tests/unit -n 0 -m not slow"]),
+        (["--fast", "-k", "a or b"], ["tests/unit -n 0 -m not slow -k a or b"]),
         (["tests/spark", "-x"], ["tests/spark -x"]),
     ],
 )

@@ -238,7 +238,10 @@ def _settings(master: str | None, conf: Mapping[str, str], text_bytes: int | Non
         ours.update(LOCAL_CONF)
         # Spark takes its options apart at blanks, which a path may have.
         archive = [f'"{option}"' for option in archive_options()]
-        compilers = LATE_C2 if text_bytes is None or text_bytes > MUCH_TEXT else QUICK_COMPILER
+        is_much = text_bytes is None or text_bytes > MUCH_TEXT
+        if not is_much:  # nor does it earn back what it costs to compile each query
+            ours["spark.sql.codegen.wholeStage"] = "false"
+        compilers = LATE_C2 if is_much else QUICK_COMPILER
         options = [f"-Dlog4j2.configurationFile={QUIET_LOG}", compilers, *archive]
         ours["spark.driver.defaultJavaOptions"] = " ".join(options)
     ours = {key: value for key, value in ours.items() if not submitted.contains(key)}

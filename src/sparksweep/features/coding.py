@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +21,8 @@ COUNTED = pa.schema([("row", pa.int32()), ("code", pa.int32()), ("n", pa.int64()
 
 # Pairs that are gathered before equal ones are counted: some 250 MB while it is done.
 _GATHERED = 1 << 22
+# Lines of a log that are looked at together: each time a hash of all rows may be made.
+_LOOKED_AT = 1 << 18
 # Bundles whose codes are taken apart at a time.
 _BUNDLES = 1 << 15
 
@@ -60,7 +62,7 @@ def count_things(rows: SentRows, things: SentThings, batches: Batches) -> Iterat
     RecordBatch
         ``row`` int32, ``code`` int32, ``n`` int64; the code is the thing's place among all.
     """
-    pairs = (_row_codes(batch, rows.value, things.value) for batch in batches)
+    pairs = (_row_codes(batch, rows.value, things.value) for batch in _together(batches))
     yield from _counted(pairs, len(things.value))
 
 
@@ -91,7 +93,7 @@ def first_things(rows: SentRows, things: SentThings, batches: Batches) -> Iterat
 @python_task
 def owner_rows(rows: SentRows, batches: Batches) -> Iterator[pa.RecordBatch]:
     """Turn lines of an owner and an id into lines of the owner and ``row`` int32; those of no row are left out."""
-    for batch in batches:
+    for batch in _together(batches):
         owners, ids = map(_small, batch.columns)
         both = pc.and_(owners.is_valid(), ids.is_valid())
         owners, ids = owners.filter(both), ids.filter(both)
@@ -182,6 +184,25 @@ def _small(values: pa.Array) -> pa.Array:
     """Return texts and bytes with the offsets that all else has, which Spark can be told to make larger."""
     small = {pa.large_string(): pa.string(), pa.large_binary(): pa.binary()}.get(values.type)
     return values if small is None else values.cast(small)
+
+
+def _together(batches: Batches) -> Iterator[pa.RecordBatch]:
+    """Put small batches together."""
+    gathered: list[pa.RecordBatch] = []
+    n_gathered = 0
+    for batch in batches:
+        gathered.append(batch)
+        n_gathered += batch.num_rows
+        if n_gathered >= _LOOKED_AT:
+            yield _one_batch(gathered)
+            gathered, n_gathered = [], 0
+    if gathered:
+        yield _one_batch(gathered)
+
+
+def _one_batch(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    columns = [pa.concat_arrays([batch.column(place) for batch in batches]) for place in range(batches[0].num_columns)]
+    return pa.RecordBatch.from_arrays(columns, names=batches[0].schema.names)
 
 
 def _row_codes(batch: pa.RecordBatch, rows: Rows, things: pa.Array) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -130,11 +130,8 @@ class TableSchema:
 
     @property
     def plain_columns(self) -> list[str]:
-        """The columns of the table's files of which hardly a value comes twice."""
-        first = self.key[:1] if len(self.key) == 1 or self.owner is not None else ()
-        times = [each.name for each in self.columns if each.type == "timestamp"]
-        packed = [] if self.owner is None else [each.name for each in self.columns if self.is_packed(each.name)]
-        return sorted({LINE, *first, *times, *packed})
+        """The columns of the table's files that are no text: a dictionary of numbers costs more than it spares."""
+        return sorted({LINE, *(column.name for column in self.columns if column.type != "string")})
 
     def column(self, name: str) -> Column:
         """Return the column of a name."""

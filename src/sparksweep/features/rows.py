@@ -42,7 +42,7 @@ class Rows:
             return self.numbers, np.zeros(len(ids), bool)
         if len(ids) > len(self.ids):
             # By a hash, which is made anew each time; of fewer ids that takes longer than looking for them.
-            found = pc.index_in(pa.array(ids), value_set=pa.array(self.ids, pa.from_numpy_dtype(ids.dtype)))
+            found = pc.index_in(pa.array(ids.astype(np.int64, copy=False)), value_set=pa.array(self.ids))
             known = found.is_valid().to_numpy(zero_copy_only=False)
             return self.numbers[found.drop_null().to_numpy()], known
         places = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)

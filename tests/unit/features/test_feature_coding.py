@@ -54,6 +54,15 @@ def test_equal_things_of_a_row_are_counted():
     assert found(count_things(ROWS, THINGS, batches)) == [(0, 2, 1), (5, 0, 1), (5, 1, 3)]
 
 
+def test_small_batches_are_looked_at_together(monkeypatch):
+    monkeypatch.setattr(coding, "_LOOKED_AT", 3)
+    lines = [(7, 1), (3, 0), (9, 1), (0, 2), (8, 0), (1, 1), (2, 0)]
+    batches = [batch(owner=pa.array([owner]), key=pa.array([key])) for owner, key in lines]
+    looked_at = list(owner_rows(sent(Rows.of_parts([np.arange(3)])), [batches[0].slice(1), *batches]))
+    assert [each.num_rows for each in looked_at] == [3, 3, 1]
+    assert found(looked_at) == lines
+
+
 def test_no_batches():
     assert found(count_things(ROWS, THINGS, [])) == []
     assert found(count_bundles(3, [])) == []

@@ -63,7 +63,7 @@ setup(
             "mypy>=1.11",
             "packaging>=23",
             "pandas-stubs>=1.5,<3",
-            "pytest>=8",
+            "pytest>=8.2",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.6",
             "ruff>=0.9",

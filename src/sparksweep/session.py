@@ -63,9 +63,9 @@ LOCAL_CONF: Mapping[str, str] = {
     "spark.driver.memory": "1g",
     "spark.sql.shuffle.partitions": "8",
     "spark.default.parallelism": "8",
-    # Of a cluster's executors nobody knows whether they have our package.
-    "spark.python.daemon.module": "sparksweep.python_daemon",
 }
+# What it adds where we start the JVM, and so know which Python its workers are.
+PYTHON_DAEMON = {"spark.python.daemon.module": "sparksweep.python_daemon"}
 # What a JVM takes at its start only; under spark-submit it has started before us.
 AT_JVM_START = (
     "spark.driver.memory",
@@ -88,7 +88,7 @@ MEBI = "m"  # the unit of Spark's memory settings that have none
 # On a few cores the optimising compiler competes with the work: by default it takes a third of all processor time of a
 # minute of feature building, mostly for code that runs once. A session with little text to read does without it; in
 # others it waits forty times as long, so that only what is hot for seconds is optimised.
-QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
+QUICK_COMPILER = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m"  # alone it would have 48 MB for its code
 MUCH_TEXT = 400 << 20  # bytes; about there it is the same (benchmarks/features_speed.py)
 LATE_C2 = (
     "-XX:Tier4InvocationThreshold=200000 -XX:Tier4MinInvocationThreshold=24000 "
@@ -236,14 +236,16 @@ def _settings(master: str | None, conf: Mapping[str, str], text_bytes: int | Non
     ours = dict(BASE_CONF)
     if chosen.startswith("local"):
         ours.update(LOCAL_CONF)
+        is_much = text_bytes is None or text_bytes > MUCH_TEXT
         # Spark takes its options apart at blanks, which a path may have.
         archive = [f'"{option}"' for option in archive_options()]
-        is_much = text_bytes is None or text_bytes > MUCH_TEXT
-        if not is_much:  # nor does it earn back what it costs to compile each query
-            ours["spark.sql.codegen.wholeStage"] = "false"
-        compilers = LATE_C2 if is_much else QUICK_COMPILER
-        options = [f"-Dlog4j2.configurationFile={QUIET_LOG}", compilers, *archive]
+        options = [f"-Dlog4j2.configurationFile={QUIET_LOG}", LATE_C2 if is_much else QUICK_COMPILER, *archive]
         ours["spark.driver.defaultJavaOptions"] = " ".join(options)
+        if LOCAL_MASTER.match(chosen) and "PYSPARK_GATEWAY_PORT" not in os.environ:
+            if not is_much:  # it does not earn back what it costs to compile each query, too
+                ours["spark.sql.codegen.wholeStage"] = "false"
+            if os.environ.get("PYSPARK_PYTHON", sys.executable) == sys.executable:
+                ours.update(PYTHON_DAEMON)
     ours = {key: value for key, value in ours.items() if not submitted.contains(key)}
     if "PYSPARK_GATEWAY_PORT" in os.environ:
         _warn_of_late_settings(submitted, conf)

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.cluster.azurite import running_azurite
+from tests.spark.python_workers import is_daemon
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0  # seconds
@@ -115,7 +116,7 @@ class Seen(threading.Thread):
         with suppress(psutil.Error):
             arguments = process.cmdline()
             self.texts[f"arguments of {process.pid}"] = "\n".join(arguments).encode()
-            if "pyspark.daemon" in arguments:
+            if is_daemon(arguments):
                 self.texts[f"worker {process.pid}"] = repr(process.environ()).encode()
 
 

@@ -13,7 +13,7 @@ import sparksweep
 
 pytestmark = pytest.mark.spark
 
-lightgbm = pytest.importorskip("lightgbm", exc_type=OSError)  # it needs the system's libgomp
+lightgbm = pytest.importorskip("lightgbm", exc_type=(ImportError, OSError))  # it needs the system's libgomp
 
 
 @pytest.mark.usefixtures("spark")

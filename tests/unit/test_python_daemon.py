@@ -1,4 +1,4 @@
-"""Where the process of which workers are forks looks for modules."""
+"""The process of which Python workers are forks: where it looks for modules, what it imports."""
 
 from __future__ import annotations
 
@@ -12,39 +12,65 @@ import pytest
 
 from sparksweep.python_daemon import TASKS, drop_doubles
 
-SITE = "/env/lib/python3.10/site-packages"
-LIB = f"{SITE}/pyspark/python/lib"
+
+@pytest.fixture
+def site(tmp_path):
+    """Return a folder in which pyspark and py4j are installed, and the zips inside it."""
+    lib = tmp_path / "site" / "pyspark" / "python" / "lib"
+    lib.mkdir(parents=True)
+    (tmp_path / "site" / "py4j").mkdir()
+    return str(tmp_path / "site"), [f"{lib}/pyspark.zip", f"{lib}/py4j-0.10.9.5-src.zip"]
 
 
-def test_zips_of_an_installed_pyspark_are_dropped():
-    zips = [f"{LIB}/pyspark.zip", f"{LIB}/py4j-0.10.9.5-src.zip"]
-    assert drop_doubles(["", *zips, SITE, "/env/more.zip"]) == ["", SITE, "/env/more.zip"]
+def test_zips_of_the_installed_pyspark_are_dropped(site):
+    folder, zips = site
+    assert drop_doubles(["", *zips, folder, "/env/more.zip"]) == ["", folder, "/env/more.zip"]
 
 
-@pytest.mark.parametrize(
-    "path", [["/opt/spark/python/lib/pyspark.zip", SITE], [f"{LIB}/pyspark.zip", "/other"], ["x.zip"]]
-)
-def test_others_are_kept(path):
-    assert drop_doubles(path) == path
+def test_zips_are_kept_where_the_packages_would_come_from_elsewhere(site, tmp_path):
+    folder, zips = site
+    other = tmp_path / "other"
+    (other / "pyspark").mkdir(parents=True)
+    assert drop_doubles([*zips, str(other), folder]) == [zips[0], str(other), folder]
+    assert drop_doubles([*zips, str(other)]) == [*zips, str(other)]
+    (Path(folder) / "py4j").rmdir()
+    assert drop_doubles([*zips, folder]) == [zips[1], folder]
+    assert drop_doubles(["/opt/spark/python/lib/pyspark.zip", folder]) == ["/opt/spark/python/lib/pyspark.zip", folder]
+
+
+@pytest.fixture
+def start():
+    """Return a function that starts it as Spark does and hangs up: what it says on stdout, and what Python does."""
+    lib = Path(pyspark.__file__).parent / "python" / "lib"
+    zips = os.pathsep.join(map(str, lib.glob("*.zip")))
+
+    def run(*first):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, first), zips]), "PYTHONUNBUFFERED": "YES"}
+        environment["PYTHON_WORKER_FACTORY_SECRET"] = "0"
+        command = [sys.executable, "-v", "-m", "sparksweep.python_daemon"]
+        return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+
+    return run
+
+
+def is_port(said):
+    return len(said) == 4 and 1024 <= int.from_bytes(said, "big") < 1 << 16
 
 
 @pytest.mark.slow
 @pytest.mark.versions
-def test_what_tasks_import_is_there_and_comes_from_no_zip():
-    """As Spark starts it, up to where it would wait for Spark."""
-    lib = Path(pyspark.__file__).parent / "python" / "lib"
-    code = (
-        "import sys, runpy, pyspark\n"
-        "del sys.modules['pyspark']\n"
-        "import sparksweep.python_daemon as daemon, importlib\n"
-        "real = importlib.import_module\n"
-        "class Daemon: manager = staticmethod(lambda: print(real('pyspark').__file__))\n"
-        "importlib.import_module = lambda name: Daemon if name == 'pyspark.daemon' else real(name)\n"
-        "daemon._main()\n"
-        f"print(*(name in sys.modules for name in {TASKS}))\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, lib.glob("*.zip")))}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    place, imported = done.stdout.splitlines()
-    assert place == pyspark.__file__
-    assert imported == "True True True"
+def test_it_serves_with_what_tasks_import_and_nothing_of_it_from_a_zip(start):
+    done = start()
+    said = done.stderr.decode()
+    assert is_port(done.stdout), said[-3000:]
+    imported = [line.split("'")[1] for line in said.splitlines() if line.startswith("import '")]
+    assert {*TASKS, "pyspark.daemon", "pyspark.worker"} <= set(imported)
+    assert "numpy.random" in imported  # why forks are seeded
+    assert [line for line in said.splitlines() if line.startswith("import '") and "zipimporter" in line] == []
+
+
+@pytest.mark.slow
+def test_a_module_that_cannot_be_imported_is_left_to_the_task_that_needs_it(start, tmp_path):
+    (tmp_path / "zlib_ng.py").write_text("raise ImportError('not here')\n")
+    done = start(tmp_path)
+    assert is_port(done.stdout), done.stderr.decode()[-3000:]

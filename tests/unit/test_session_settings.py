@@ -45,6 +45,29 @@ def test_with_little_text_to_read_there_is_the_quick_compiler_only():
     assert much == session._settings(None, {})["spark.driver.defaultJavaOptions"]
 
 
+def test_with_little_text_to_read_queries_are_not_compiled_unless_the_user_says_so(monkeypatch):
+    key = "spark.sql.codegen.wholeStage"
+    assert session._settings(None, {}, 0)[key] == "false"
+    assert key not in session._settings(None, {}, session.MUCH_TEXT + 1)
+    assert key not in session._settings(None, {})
+    assert session._settings(None, {key: "true"}, 0)[key] == "true"
+    assert key not in session._settings("local-cluster[2,1,1024]", {}, 0)
+    assert key not in session._settings("yarn", {}, 0)
+
+
+def test_python_workers_come_from_our_daemon_where_their_python_is_ours(monkeypatch):
+    key = "spark.python.daemon.module"
+    monkeypatch.delenv("PYSPARK_PYTHON", raising=False)
+    assert session._settings(None, {})[key] == "sparksweep.python_daemon"
+    assert session._settings(None, {key: "pyspark.daemon"})[key] == "pyspark.daemon"
+    assert key not in session._settings("local-cluster[2,1,1024]", {})
+    assert key not in session._settings("yarn", {})
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
+    assert key in session._settings(None, {})
+    monkeypatch.setenv("PYSPARK_PYTHON", "/another/python3")
+    assert key not in session._settings(None, {})
+
+
 def test_an_archive_of_classes_is_used_by_the_java_that_made_it(archive, monkeypatch):
     without = session._settings(None, {})["spark.driver.defaultJavaOptions"]
     archive.parent.mkdir()

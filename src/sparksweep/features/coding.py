@@ -21,8 +21,9 @@ COUNTED = pa.schema([("row", pa.int32()), ("code", pa.int32()), ("n", pa.int64()
 
 # Pairs that are gathered before equal ones are counted: some 250 MB while it is done.
 _GATHERED = 1 << 22
-# Lines of a log that are looked at together: each time a hash of all rows may be made.
+# Lines of a log that are looked at together, for each time a hash of all rows may be made; and bytes, at most.
 _LOOKED_AT = 1 << 18
+_LOOKED_AT_BYTES = 1 << 26
 # Bundles whose codes are taken apart at a time.
 _BUNDLES = 1 << 15
 
@@ -189,18 +190,22 @@ def _small(values: pa.Array) -> pa.Array:
 def _together(batches: Batches) -> Iterator[pa.RecordBatch]:
     """Put small batches together."""
     gathered: list[pa.RecordBatch] = []
-    n_gathered = 0
     for batch in batches:
         gathered.append(batch)
-        n_gathered += batch.num_rows
-        if n_gathered >= _LOOKED_AT:
-            yield _one_batch(gathered)
-            gathered, n_gathered = [], 0
+        if sum(each.num_rows for each in gathered) >= _LOOKED_AT or sum(map(_n_bytes, gathered)) >= _LOOKED_AT_BYTES:
+            whole, gathered = _one_batch(gathered), []
+            yield whole
     if gathered:
         yield _one_batch(gathered)
 
 
+def _n_bytes(batch: pa.RecordBatch) -> int:
+    return int(batch.nbytes)
+
+
 def _one_batch(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
     columns = [pa.concat_arrays([batch.column(place) for batch in batches]) for place in range(batches[0].num_columns)]
     return pa.RecordBatch.from_arrays(columns, names=batches[0].schema.names)
 

@@ -84,7 +84,7 @@ class _Bytes(Protocol):
 
 
 class _Inflating:
-    """A deflated member by zlib-ng, in a third of zipfile's time; as strict about its size and its CRC.
+    """A deflated member by zlib-ng, in a third of zipfile's time; its size and CRC must be the directory's.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ class MemberStream(io.RawIOBase):
 
 
 def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Bytes:
-    if member.compress_type == zipfile.ZIP_STORED:
+    if member.compress_type == zipfile.ZIP_STORED or member.compress_size == 0:
         return archive.open(member)
     deflated = copy.copy(member)
     deflated.compress_type, deflated.file_size = zipfile.ZIP_STORED, member.compress_size
@@ -198,6 +198,8 @@ def _checked_member(archive: zipfile.ZipFile, uri: SourceFile, expected: str) ->
 def _check_name(member: zipfile.ZipInfo, uri: SourceFile) -> None:
     # orig_filename is what the file says; zipfile has already cut `filename` at a NUL and turned separators.
     name = member.orig_filename.replace("\\", "/")
+    if not name:
+        raise ArchiveError(f"{uri}: a member has no name; the file is not trusted")
     if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":" or "\0" in name:
         raise ArchiveError(f"{uri}: member {member.orig_filename!r} points outside the zip; the file is not trusted")
     if stat.S_ISLNK(member.external_attr >> 16):

@@ -17,7 +17,7 @@ from sparksweep.ingest.held_tables import Held
 from sparksweep.ingest.keys import find_common_key, find_repeated_keys
 from sparksweep.ingest.observing import Observed
 from sparksweep.ingest.relations import Orphans, Related, Use, relate
-from sparksweep.ingest.repeated_keys import RepeatedKeys, describe_key
+from sparksweep.ingest.repeated_keys import RepeatedKeys, describe_key, texts
 from sparksweep.ingest.report import TableReport
 from sparksweep.ingest.schema import Reference, TableSchema
 from sparksweep.ingest.source import SourceFile
@@ -266,8 +266,9 @@ class DataCheck:
         if self._proved(schema) or (known and self._related.rows[use] == self._related.values[use]):
             return None
         held = self._findings[schema.name].held
-        if held is not None:
-            return held.repeated
+        if held is not None and held.repeated is not None:
+            n_keys, n_rows, rows = held.repeated
+            return RepeatedKeys.of(texts(rows), schema.key, (n_keys, n_rows))
         return find_repeated_keys(self._read(schema.name), schema.key, are_there=known)
 
     # ---- What is wrong, and what is odd

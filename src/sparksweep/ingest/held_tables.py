@@ -7,20 +7,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sparksweep.ingest.schema import LINE, TableSchema
 
-if TYPE_CHECKING:
-    from sparksweep.ingest.repeated_keys import RepeatedKeys
-
-__all__ = ["MOST_HELD_BYTES", "Held", "hold", "is_held"]
+__all__ = ["MOST_HELD_BYTES", "MOST_LISTED", "Held", "RepeatedRows", "hold", "is_held"]
 
 MOST_HELD_BYTES = 32 << 20
 """Of the text of a table that a task holds; of narrow rows it takes some ten times as much memory."""
+MOST_LISTED = 100_000
+"""Of rows with a repeated key that are listed."""
+
+
+class RepeatedRows(NamedTuple):
+    """Rows whose key is on several lines.
+
+    Attributes
+    ----------
+    n_keys, n_rows : int
+        How many such keys there are, and how many rows.
+    rows : pyarrow.Table
+        The first of the rows; those of the key that occurs first come first, and in a key the lines ascend.
+    """
+
+    n_keys: int
+    n_rows: int
+    rows: pa.Table
 
 
 class Held(NamedTuple):
@@ -30,12 +45,12 @@ class Held(NamedTuple):
     ----------
     rows : int
         Rows that are left.
-    repeated : RepeatedKeys or None
-        Keys that several of these have.
+    repeated : RepeatedRows or None
+        Those of these that have a key with another.
     """
 
     rows: int
-    repeated: RepeatedKeys | None
+    repeated: RepeatedRows | None
 
 
 def is_held(schema: TableSchema, n_bytes: int) -> bool:
@@ -71,18 +86,15 @@ def _first_of_equal(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
     return rows if len(first) == rows.num_rows else rows.filter(pc.is_in(rows[LINE], value_set=first))
 
 
-def _repeated(rows: pa.Table, key: Sequence[str]) -> RepeatedKeys | None:
-    if _grouped(rows, key).aggregate([]).num_rows == rows.num_rows:
+def _repeated(rows: pa.Table, key: Sequence[str]) -> RepeatedRows | None:
+    keys = _grouped(rows, key).aggregate([("line", "count"), ("line", "min"), ("line", "list")])
+    keys = keys.filter(pc.greater(keys["line_count"], 1))
+    if keys.num_rows == 0:
         return None
-    # Only here: of most tables no task imports pandas.
-    from sparksweep.ingest.repeated_keys import RepeatedKeys, texts
-
-    names = list(key)
-    is_repeated = texts(rows.select(names)).duplicated(names, keep=False)
-    rows_pdf = texts(rows.filter(pa.array(is_repeated)))
-    first = rows_pdf[LINE].astype("int64").groupby([rows_pdf[name] for name in names], dropna=False).transform("min")
-    order = first.sort_values(kind="stable").index  # in a key the lines ascend
-    return RepeatedKeys.of(rows_pdf.loc[order].reset_index(drop=True), key)
+    keys = keys.sort_by("line_min")
+    lines = pc.list_flatten(keys["line_list"].combine_chunks())
+    places = pc.index_in(lines.slice(0, MOST_LISTED), value_set=rows[LINE].combine_chunks())
+    return RepeatedRows(keys.num_rows, len(lines), rows.take(places))
 
 
 def _grouped(rows: pa.Table, columns: Sequence[str]) -> pa.TableGroupBy:

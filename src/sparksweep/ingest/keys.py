@@ -11,7 +11,8 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from sparksweep.ingest.repeated_keys import MOST_LISTED, RepeatedKeys, float_texts
+from sparksweep.ingest.held_tables import MOST_LISTED
+from sparksweep.ingest.repeated_keys import RepeatedKeys, float_texts
 from sparksweep.ingest.schema import LINE
 
 __all__ = ["find_common_key", "find_repeated_keys"]

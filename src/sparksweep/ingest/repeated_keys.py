@@ -1,4 +1,4 @@
-"""Keys on several lines of a table, and what is said and listed of them. No Spark in here: tasks find some too."""
+"""Keys on several lines of a table, and what is said and listed of them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from sparksweep.ingest.held_tables import MOST_LISTED
 from sparksweep.ingest.schema import LINE
 
-__all__ = ["MOST_LISTED", "RepeatedKeys", "describe_key", "float_texts", "texts"]
-
-MOST_LISTED = 100_000
-"""Of rows with a repeated key that are listed."""
+__all__ = ["RepeatedKeys", "describe_key", "float_texts", "texts"]
 
 _LINES_SHOWN = 3
 

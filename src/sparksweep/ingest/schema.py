@@ -35,6 +35,7 @@ SPARK_TYPES: Mapping[ColumnType, T.DataType] = {
     "timestamp": T.TimestampType(),
 }
 _PACKED = {"int8", "int32", "int64", "float64"}
+_WIDE = {"int64", "float64", "timestamp"}
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,13 @@ class TableSchema:
 
     @property
     def plain_columns(self) -> list[str]:
-        """The columns of the table's files that are no text: a dictionary of numbers costs more than it spares."""
-        return sorted({LINE, *(column.name for column in self.columns if column.type != "string")})
+        """The columns of the table's files of which Parquet keeps no dictionary: a long one costs more than it spares.
+
+        Text and small numbers, which are codes or flags, have one.
+        """
+        names = [column.name for column in self.columns if column.type in _WIDE]
+        packed = [] if self.owner is None else [column.name for column in self.columns if self.is_packed(column.name)]
+        return sorted({LINE, *names, *packed})
 
     def column(self, name: str) -> Column:
         """Return the column of a name."""

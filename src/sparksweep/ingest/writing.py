@@ -31,7 +31,7 @@ def write_parquet(frame: DataFrame, store: Store, path: str, plain: Iterable[str
     path : str
         Where in the store.
     plain : iterable of str
-        Columns of which hardly a value comes twice: a dictionary of them, which is Parquet's first try, is a waste.
+        Columns that are written without a dictionary, which is Parquet's first try.
 
     Raises
     ------

@@ -44,13 +44,13 @@ class Job:
     scenario: Scenario | None = None
     keep: str = ""
 
-    def spark(self, text_bytes: int | None = 0) -> SparkSession:
+    def spark(self, text_bytes: int | None = None) -> SparkSession:
         """Return the session, started at the first call with the experiment's settings.
 
         Parameters
         ----------
         text_bytes : int, optional
-            The size of the tables' text that it is for; None where nobody knows.
+            The size of the tables' text that it is for, if that is known.
         """
         return open_session(f"sparksweep {self.experiment.name}", conf=self.experiment.spark, text_bytes=text_bytes)
 

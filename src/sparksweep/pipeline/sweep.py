@@ -56,7 +56,7 @@ def run_sweep(job: Job, on_progress: OnProgress) -> Run:
     ]
     if problems:
         raise ConfigError(problems)
-    spark = job.spark()
+    spark = job.spark(text_bytes=0)
     key = sweep_key(settings, matrix)
     ledger = workspace_ledger(job.store)
     with ledger.lease(key, on_wait=job.say) as lease:

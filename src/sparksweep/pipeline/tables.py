@@ -52,7 +52,7 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
     report = None if job.rebuild else read_report(job.store)
     source = open_source(job.experiment.data.source, partial(_hadoop_key, job))
     if report is not None:
-        changed = _changed(job, report, source, job.scenario.schemas)
+        changed, fingerprint = _changed(job, report, source, job.scenario.schemas)
         if not changed:
             if strict and report.warnings:
                 raise DataError("\n".join(report.warnings))
@@ -64,7 +64,6 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
             else f"changed in {source}"
         )
         job.begin_anew(f"ingest: {', '.join(changed)} of {job.store.shown('tables')}", why)
-        fingerprint = report.fingerprint
     else:
         # What is missing or no archive is told before Spark is started.
         fingerprint = source_fingerprint(source, job.scenario.schemas)
@@ -90,7 +89,7 @@ def text_bytes(fingerprint: Mapping[str, Mapping[str, Any]]) -> int:
 
 def _hadoop_key(job: Job, address: BlobAddress) -> str | None:
     """Return the key of a blob account from Hadoop's configuration, which only a session's JVM reads."""
-    job.spark(None)
+    job.spark()
     from sparksweep.storage.hadoop import account_key
 
     return account_key(address.host)
@@ -101,8 +100,13 @@ def _lacking(job: Job, report: IngestReport) -> list[str]:
     return [table.name for table in report.tables if table.rejected > job.experiment.data.max_rejected]
 
 
-def _changed(job: Job, report: IngestReport, source: Source, schemas: Sequence[TableSchema]) -> list[str]:
-    """Return the tables whose archives have changed; refuse to pass off another source's tables as this one's."""
+def _changed(
+    job: Job, report: IngestReport, source: Source, schemas: Sequence[TableSchema]
+) -> tuple[list[str], dict[str, Any]]:
+    """Return the tables whose archives have changed, and what all are now.
+
+    Another source's tables are not passed off as this one's.
+    """
     same_place = str(source) == report.source
     if not source.exists() and same_place:
         # The zips were cleared away after ingest, which is fine as long as nothing else is wanted of them.
@@ -118,7 +122,7 @@ def _changed(job: Job, report: IngestReport, source: Source, schemas: Sequence[T
                 f"data.source: {source} does not exist, and of {', '.join(lacking)} more rows were left out than "
                 "data.max_rejected allows; put the archives back"
             )
-        return []
+        return [], report.fingerprint
     what = f"the workspace {job.store.root} was made of {report.source}"
     remedy = "use another --workspace, or --rebuild to make it anew"
     if not source.exists():
@@ -130,4 +134,4 @@ def _changed(job: Job, report: IngestReport, source: Source, schemas: Sequence[T
     changed = changed_tables(report, fingerprint, job.experiment.data.max_rejected)
     if changed and not same_place:
         raise UsageError(f"data.source: {what}, not of {source}; {remedy}")
-    return changed
+    return changed, fingerprint

@@ -325,10 +325,12 @@ class HadoopStore(Store):
         with self._failures("list", path):
             try:
                 found = self._fs.listStatus(self._path(path))
-            except Py4JJavaError:
+            except Py4JJavaError as error:
                 if not self._fs.exists(self._path(path)):
                     return []
-                # Another may have made it in the moment between.
+                if error.java_exception.getClass().getSimpleName() != "FileNotFoundException":
+                    raise
+                # Another has made it in the moment between.
                 found = self._fs.listStatus(self._path(path))
             # Of a file it lists the file itself; a folder's own marker is nothing in it.
             place = self._fs.makeQualified(self._path(path))

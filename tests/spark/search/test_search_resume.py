@@ -17,6 +17,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning
+from tests.spark.python_workers import is_daemon
 
 from sparksweep import GridSearchCV, RandomizedSearchCV
 from sparksweep.errors import StorageError
@@ -254,7 +255,7 @@ def _is_kind(process, kind):
     try:
         leads = os.getsid(process.pid) == process.pid
         parents = process.parents()
-        daemon_child = "pyspark.daemon" in " ".join(parents[0].cmdline()) and parents[1].name() == "java"
+        daemon_child = is_daemon(parents[0].cmdline()) and parents[1].name() == "java"
         grandchild = len(parents) > 2 and parents[2].name() == "java"
     except (psutil.Error, OSError, IndexError):
         return False

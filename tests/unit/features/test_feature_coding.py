@@ -63,6 +63,15 @@ def test_small_batches_are_looked_at_together(monkeypatch):
     assert found(looked_at) == lines
 
 
+def test_large_batches_are_not(monkeypatch):
+    monkeypatch.setattr(coding, "_LOOKED_AT_BYTES", 40)
+    batches = [batch(owner=pa.array([n]), key=pa.array([n])) for n in (0, 1, 2)] + [
+        batch(owner=pa.array([0, 1, 2, 0]), key=pa.array([1, 1, 1, 1]))
+    ]
+    looked_at = list(owner_rows(sent(Rows.of_parts([np.arange(3)])), batches))
+    assert [each.num_rows for each in looked_at] == [3, 4]
+
+
 def test_no_batches():
     assert found(count_things(ROWS, THINGS, [])) == []
     assert found(count_bundles(3, [])) == []

@@ -175,6 +175,24 @@ def test_it_is_inflated_in_pieces_of_any_size(make_zip, text, size):
     assert size == -1 or {len(piece) for piece in pieces[:-1]} <= {size}
 
 
+def test_a_member_without_a_name(make_zip):
+    uri = make_zip(members=[("events.csv", TEXT), ("a", "")])
+    data = bytearray(Path(uri).read_bytes())
+    at = data.rindex(b"PK\1\2")
+    struct.pack_into("<HH", data, at + 28, 0, 1)  # what was the name's one byte is now of what may follow it
+    Path(uri).write_bytes(data)
+    with pytest.raises(ArchiveError, match="a member has no name; the file is not trusted"):
+        read(uri)
+
+
+def test_a_deflated_member_of_nothing_at_all(make_zip):
+    uri = make_zip(text="", compression=zipfile.ZIP_STORED)
+    data = bytearray(Path(uri).read_bytes())
+    data[8] = data[data.index(b"PK\1\2") + 10] = zipfile.ZIP_DEFLATED
+    Path(uri).write_bytes(data)
+    assert read(uri) == b""
+
+
 def test_header_of_the_member_overwritten(make_zip):
     uri = make_zip(text=TEXT)
     data = bytearray(Path(uri).read_bytes())

@@ -83,6 +83,13 @@ def test_whose_rows_are_bundled(key, options, owner):
     assert TableSchema("uses", COLUMNS, key=key, **options).owner == owner
 
 
+def test_columns_without_a_dictionary():
+    columns = (*COLUMNS, Column("at", "timestamp"), Column("x", "float64"), Column("n", "int8"))
+    assert TableSchema("uses", columns).plain_columns == ["app_id", "at", "line", "x"]
+    owned = TableSchema("uses", columns, key=("event_id", "app_id"))
+    assert owned.plain_columns == ["app_id", "at", "event_id", "line", "n", "x"]
+
+
 def test_rows_without_an_owner_cannot_be_bundled():
     columns = (Column("event_id", "int32", nullable=True), *COLUMNS[1:])
     assert TableSchema("uses", columns, key=("event_id", "app_id")).owner is None

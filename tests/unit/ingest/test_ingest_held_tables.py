@@ -8,8 +8,10 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparksweep.ingest import Column, TableSchema
+from sparksweep.ingest import Column, TableSchema, held_tables
 from sparksweep.ingest.held_tables import MOST_HELD_BYTES, hold, is_held
+from sparksweep.ingest.repeated_keys import RepeatedKeys
+from sparksweep.ingest.repeated_keys import texts as texts_of
 
 NAMES = ("id", "text", "x", "n")
 SCHEMA = TableSchema(
@@ -65,8 +67,10 @@ def test_what_is_left_and_which_keys_are_repeated(rows):
         return
     listed = [row for those in repeated.values() for row in those]  # keys in the order of their first lines
     assert (held.repeated.n_keys, held.repeated.n_rows) == (len(repeated), len(listed))
-    assert held.repeated.lines == tuple(row[-1] for row in listed[: len(next(iter(repeated.values())))][:3])
-    shown = held.repeated.rows.astype(object).where(held.repeated.rows.notna(), None)
+    assert repr([tuple(row.values()) for row in held.repeated.rows.to_pylist()]) == repr(listed)
+    said = RepeatedKeys.of(texts_of(held.repeated.rows), SCHEMA.key, held.repeated[:2])
+    assert said.lines == tuple(row[-1] for row in listed[: len(next(iter(repeated.values())))][:3])
+    shown = said.rows.astype(object).where(said.rows.notna(), None)
     texts = [tuple(shown_as(value) for value in row) for row in listed]
     assert [tuple(row) for row in shown.itertuples(index=False)] == texts
 
@@ -82,7 +86,16 @@ def test_columns_of_any_name():
     )
     table, held = hold([lines], schema)
     assert table.to_pydict() == {"line_min": [1, 2], "0": [5, 5], "line": [1, 3]}
-    assert (held.repeated.n_keys, held.repeated.lines) == (1, (1, 3))
+    assert (held.repeated.n_keys, held.repeated.rows["line"].to_pylist()) == (1, [1, 3])
+
+
+def test_of_many_repeated_rows_the_first_are_told(monkeypatch):
+    monkeypatch.setattr(held_tables, "MOST_LISTED", 3)
+    rows = [(2, "a", None, 0), (1, "a", None, 0), (1, "a", None, 1), (2, "a", 0.5, 0), (2, "a", 0.5, 1)]
+    _, held = hold(batches(rows), SCHEMA)
+    assert held.repeated[:2] == (2, 5)
+    assert held.repeated.rows["line"].to_pylist() == [10, 40, 50]
+    assert held.repeated.rows.nbytes < 300
 
 
 def test_a_table_without_a_key():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from functools import partial
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -130,8 +133,9 @@ def test_a_quote_that_is_never_closed(make_zip, text, line):
         read(uri, ENDS)
 
 
-def test_line_that_does_not_end(make_zip, monkeypatch):
+def test_line_that_does_not_end(make_zip, monkeypatch, request):
     monkeypatch.setattr(rejecting, "_LONGEST_FIELD", 10)
+    request.addfinalizer(partial(csv.field_size_limit, csv.field_size_limit()))
     monkeypatch.setattr(rejecting, "_BLOCK_BYTES", 8)
     with pytest.raises(DataError, match="0 MB without a line end; this is no CSV file of ours"):
         read(make_zip("pairs", PAIRS_HEADER + "1" * 100 + "\n"), PAIRS)

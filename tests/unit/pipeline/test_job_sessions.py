@@ -47,7 +47,17 @@ def test_features_of_tables_that_are_there_say_how_much_there_was(demo, tmp_path
 
 
 @pytest.mark.slow
-def test_what_has_no_text_to_read_says_so(demo):
+def test_a_changed_source_says_how_much_there_is_now(demo, tmp_path, monkeypatch):
+    now = source_fingerprint(tmp_path / "raw", SCHEMAS)
+    before = {name: {**each, "size": 1, "crc": "0"} for name, each in now.items()}
+    report = IngestReport(str(tmp_path / "raw"), before, (), ())
+    monkeypatch.setattr(tables, "read_report", lambda store: report)
+    with pytest.raises(Opened) as opened:
+        tables.ensure_tables(demo)
+    assert opened.value.args == (sum(each["size"] for each in now.values()),)
+
+
+def test_nobody_knows_how_much_unless_it_is_said(demo):
     with pytest.raises(Opened) as opened:
         demo.spark()
-    assert opened.value.args == (0,)
+    assert opened.value.args == (None,)

@@ -12,7 +12,7 @@ from sparksweep.search.staging import fit_stages, staged_parameter
 
 pytestmark = [pytest.mark.slow, pytest.mark.versions]
 
-lightgbm = pytest.importorskip("lightgbm", exc_type=OSError)  # it needs the system's libgomp
+lightgbm = pytest.importorskip("lightgbm", exc_type=(ImportError, OSError))  # it needs the system's libgomp
 LGBMClassifier, LGBMRegressor = lightgbm.LGBMClassifier, lightgbm.LGBMRegressor
 
 COMMON = {

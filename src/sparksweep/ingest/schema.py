@@ -133,11 +133,12 @@ class TableSchema:
     def plain_columns(self) -> list[str]:
         """The columns of the table's files of which Parquet keeps no dictionary: a long one costs more than it spares.
 
-        Text and small numbers, which are codes or flags, have one.
+        Text and small numbers, which are codes or flags, have one unless they are the key.
         """
+        key = self.key if len(self.key) == 1 else ()
         names = [column.name for column in self.columns if column.type in _WIDE]
         packed = [] if self.owner is None else [column.name for column in self.columns if self.is_packed(column.name)]
-        return sorted({LINE, *names, *packed})
+        return sorted({LINE, *key, *names, *packed})
 
     def column(self, name: str) -> Column:
         """Return the column of a name."""

@@ -86,6 +86,7 @@ def test_whose_rows_are_bundled(key, options, owner):
 def test_columns_without_a_dictionary():
     columns = (*COLUMNS, Column("at", "timestamp"), Column("x", "float64"), Column("n", "int8"))
     assert TableSchema("uses", columns).plain_columns == ["app_id", "at", "line", "x"]
+    assert TableSchema("uses", columns, key=("event_id",)).plain_columns == ["app_id", "at", "event_id", "line", "x"]
     owned = TableSchema("uses", columns, key=("event_id", "app_id"))
     assert owned.plain_columns == ["app_id", "at", "event_id", "line", "n", "x"]
 

@@ -64,7 +64,7 @@ def test_it_serves_with_what_tasks_import_and_nothing_of_it_from_a_zip(start):
     said = done.stderr.decode()
     assert is_port(done.stdout), said[-3000:]
     imported = [line.split("'")[1] for line in said.splitlines() if line.startswith("import '")]
-    assert {*TASKS, "pyspark.daemon", "pyspark.worker"} <= set(imported)
+    assert {*TASKS, "pyspark.daemon"} <= set(imported)
     assert "numpy.random" in imported  # why forks are seeded
     assert [line for line in said.splitlines() if line.startswith("import '") and "zipimporter" in line] == []
 

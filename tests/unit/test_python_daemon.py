@@ -44,10 +44,10 @@ def start():
     lib = Path(pyspark.__file__).parent / "python" / "lib"
     zips = os.pathsep.join(map(str, lib.glob("*.zip")))
 
-    def run(*first):
+    def run(*first, code=None):
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*map(str, first), zips]), "PYTHONUNBUFFERED": "YES"}
         environment["PYTHON_WORKER_FACTORY_SECRET"] = "0"
-        command = [sys.executable, "-v", "-m", "sparksweep.python_daemon"]
+        command = [sys.executable, *(("-v", "-m", "sparksweep.python_daemon") if code is None else ("-c", code))]
         return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
 
     return run
@@ -74,3 +74,16 @@ def test_a_module_that_cannot_be_imported_is_left_to_the_task_that_needs_it(star
     (tmp_path / "zlib_ng.py").write_text("raise ImportError('not here')\n")
     done = start(tmp_path)
     assert is_port(done.stdout), done.stderr.decode()[-3000:]
+
+
+@pytest.mark.slow
+def test_no_zip_is_looked_into_again_before_each_task(start):
+    done = start(
+        code="import sys, zipimport, types, sparksweep.python_daemon as daemon\n"
+        "sys.modules['pyspark.daemon'] = types.SimpleNamespace(manager=lambda: None)\n"
+        "used = lambda: sum(isinstance(each, zipimport.zipimporter) for each in sys.path_importer_cache.values())\n"
+        "before = used()\n"
+        "daemon._main()\n"
+        "print(before > 0, used())\n"
+    )
+    assert done.stdout.decode().split() == ["True", "0"], done.stderr.decode()[-3000:]

@@ -192,15 +192,12 @@ def _together(batches: Batches) -> Iterator[pa.RecordBatch]:
     gathered: list[pa.RecordBatch] = []
     for batch in batches:
         gathered.append(batch)
-        if sum(each.num_rows for each in gathered) >= _LOOKED_AT or sum(map(_n_bytes, gathered)) >= _LOOKED_AT_BYTES:
+        n_lines, n_bytes = sum(each.num_rows for each in gathered), sum(each.nbytes for each in gathered)
+        if n_lines >= _LOOKED_AT or n_bytes >= _LOOKED_AT_BYTES:
             whole, gathered = _one_batch(gathered), []
             yield whole
     if gathered:
         yield _one_batch(gathered)
-
-
-def _n_bytes(batch: pa.RecordBatch) -> int:
-    return int(batch.nbytes)
 
 
 def _one_batch(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:

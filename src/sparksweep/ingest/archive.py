@@ -10,7 +10,6 @@ import copy
 import io
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import IO, Any, Protocol
@@ -33,9 +32,7 @@ _ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 # What the reading of a damaged zip can raise: wrong checksum, wrong deflate stream, an end too early, a name not in
 # the encoding it claims (ValueError), a version or a flag that zipfile does not know.
-_DAMAGE: tuple[type[Exception], ...] = (
-    *(zipfile.BadZipFile, zlib.error, zlib_ng.error, EOFError, OSError, ValueError, NotImplementedError),  # type: ignore[assignment]
-)
+_DAMAGE: tuple[Any, ...] = (zipfile.BadZipFile, zlib_ng.error, EOFError, OSError, ValueError, NotImplementedError)
 # Deflated bytes that are taken at a time, and what tells zlib that there is no header around them.
 _TAKEN = 1 << 18
 _RAW_DEFLATE = -15

@@ -87,11 +87,10 @@ def _first_of_equal(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
 
 
 def _repeated(rows: pa.Table, key: Sequence[str]) -> RepeatedRows | None:
-    keys = _grouped(rows, key).aggregate([("line", "count"), ("line", "min"), ("line", "list")])
+    keys = _grouped(rows, key).aggregate([("line", "count"), ("line", "list")])  # in the order of their first lines
     keys = keys.filter(pc.greater(keys["line_count"], 1))
     if keys.num_rows == 0:
         return None
-    keys = keys.sort_by("line_min")
     lines = pc.list_flatten(keys["line_list"].combine_chunks())
     places = pc.index_in(lines.slice(0, MOST_LISTED), value_set=rows[LINE].combine_chunks())
     return RepeatedRows(keys.num_rows, len(lines), rows.take(places))

@@ -41,6 +41,8 @@ def write(tmp_path):
     return part
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 @pytest.mark.parametrize(
     "parts",
     [

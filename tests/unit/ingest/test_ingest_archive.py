@@ -144,6 +144,8 @@ def test_deflate_stream_that_ends_too_early(make_zip):
         read(uri)
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 @pytest.mark.parametrize("more", [-700, -1, 1])
 @pytest.mark.parametrize("size", [-1, 100, 1 << 20])
 def test_a_directory_that_says_another_size(make_zip, more, size):
@@ -166,6 +168,8 @@ def test_a_wrong_checksum_in_the_directory(make_zip, compression):
         read(uri, 500)
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 @pytest.mark.parametrize("size", [7, 4096, -1])
 @pytest.mark.parametrize("text", ["", "x", TEXT, TEXT * 50, "a" * 100_000])
 def test_it_is_inflated_in_pieces_of_any_size(make_zip, text, size):

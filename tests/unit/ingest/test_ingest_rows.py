@@ -99,6 +99,8 @@ def test_carriage_returns_byte_order_mark_and_missing_last_newline(make_zip):
     assert read(make_zip(text=text))[0]["category"] == "game"
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 @pytest.mark.parametrize(
     ("row", "expected"),
     [

@@ -57,6 +57,7 @@ def test_a_changed_source_says_how_much_there_is_now(demo, tmp_path, monkeypatch
     assert opened.value.args == (sum(each["size"] for each in now.values()),)
 
 
+@pytest.mark.slow
 def test_nobody_knows_how_much_unless_it_is_said(demo):
     with pytest.raises(Opened) as opened:
         demo.spark()

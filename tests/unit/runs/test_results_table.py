@@ -100,6 +100,8 @@ def cv_results():
     return search.fit(X, y).cv_results_
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 def test_everything_comes_back_from_parquet(cv_results, tmp_path):
     pq.write_table(results_table(cv_results), tmp_path / "r.parquet")
     table = pq.read_table(tmp_path / "r.parquet")

@@ -81,6 +81,7 @@ def test_pins_finds_what_is_loose(pins):
     ]
 
 
+@pytest.mark.slow
 def test_pins_tells_by_its_exit_code(pins, tmp_path, capsys):
     empty = tmp_path / "empty.txt"
     empty.touch()

@@ -152,6 +152,8 @@ def test_a_score_of_nan_is_a_score():
     assert not fit.multimetric
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 def test_a_family_is_trained_once_and_each_candidate_scored_on_its_prefix():
     trained = []
 

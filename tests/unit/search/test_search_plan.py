@@ -65,6 +65,7 @@ def test_units_are_every_family_on_every_split_and_the_longest_start_first():
     assert [unit.unit_id for (unit,) in plan_tasks(same, unknown, 2)] == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slots", [1, 2, 1000])
 def test_small_units_share_tasks_of_at_most_a_second_that_shrink_towards_the_end(slots):
     rng = np.random.default_rng(0)

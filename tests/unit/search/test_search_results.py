@@ -89,6 +89,8 @@ def tabulated(candidates, scores, **settings):
         return cv_results(candidates, fits, error_score=math.nan, return_train_score=False, **settings)
 
 
+@pytest.mark.slow
+@pytest.mark.versions
 @pytest.mark.parametrize(
     "grid",
     [

@@ -119,6 +119,7 @@ def test_one_that_comes_to_an_end_gives_hope():
     assert not schedule.hopeless
 
 
+@pytest.mark.slow
 def test_a_cluster_that_grows_gets_more_tasks():
     schedule = Schedule(units(*[0.3] * 20_000), 1, known())
     assert len(started(schedule)[0]) == 8
@@ -126,6 +127,7 @@ def test_a_cluster_that_grows_gets_more_tasks():
     assert len(started(schedule)[0]) == 8 * 64
 
 
+@pytest.mark.slow
 def test_a_job_has_no_more_tasks_than_one_of_them_can_hear_of():
     costs = Costs(in_seconds=True)
     schedule = Schedule(units(*[2.0] * 15_625), 2, costs)

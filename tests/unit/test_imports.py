@@ -64,6 +64,12 @@ def test_local_work_imports_nothing_of_azure():
     assert loaded("sparksweep.ingest.rows", ["azure.core", "pyarrow"]) == ["pyarrow"]
 
 
+@pytest.mark.slow
+def test_a_command_that_finds_nothing_to_do_waits_for_no_large_library():
+    names = ["pyspark", "sklearn", "xgboost", "scipy.stats"]
+    assert loaded("sparksweep.pipeline.matrices", names) == ["pyspark"]
+
+
 def test_the_public_names_are_what_they_should_be():
     searches = ["GridSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV", "RandomizedSearchCV"]
     assert sorted(sparksweep.__all__) == [*searches, "__version__", "load_run"]

@@ -13,4 +13,6 @@ def features(experiment: Experiment, workspace: Workspace, overrides: Overrides 
     from sparksweep.pipeline.job import start_job
     from sparksweep.pipeline.matrices import ensure_matrices
 
-    ensure_matrices(start_job(experiment, workspace, overrides, say, rebuild))
+    job = start_job(experiment, workspace, overrides, say, rebuild, search_later=True)
+    if not ensure_matrices(job):
+        say(f"features: nothing to do: {job.store.uri(job.matrix_folder)} is made of this data with these settings")

@@ -25,7 +25,7 @@ def ingest(
     from sparksweep.pipeline.job import start_job
     from sparksweep.pipeline.tables import ensure_tables
 
-    job = start_job(experiment, workspace, overrides, say, rebuild)
+    job = start_job(experiment, workspace, overrides, say, rebuild, search_later=True)
     report = ensure_tables(job, strict)
     for line in report.lines():
         say(line)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_svmlight_file
 
 from sparksweep.errors import DataError
 from sparksweep.matrix.manifest import Manifest
@@ -68,6 +67,8 @@ def import_svmlight(path: Path, folder: Path, *, sources: Mapping[str, Any] | No
 
 
 def _load(path: Path) -> tuple[Any, NDArray[np.float64]]:
+    from sklearn.datasets import load_svmlight_file  # a second, which only this format has to wait for
+
     try:
         with os_failures("read", path):
             return load_svmlight_file(str(path))  # type: ignore[no-any-return]
@@ -79,6 +80,8 @@ def _load(path: Path) -> tuple[Any, NDArray[np.float64]]:
 
 def _first_bad_line(path: Path) -> str:
     """Return ", line N" for the first line scikit-learn cannot read alone, or nothing."""
+    from sklearn.datasets import load_svmlight_file
+
     with os_failures("read", path), OPEN.get(path.suffix, open)(path, "rb") as file:
         for number, line in enumerate(file, start=1):
             try:

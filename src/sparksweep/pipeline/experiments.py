@@ -8,11 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sparksweep.config import Experiment, FeatureSettings, parse_experiment
-from sparksweep.config.loading import nearest
+from sparksweep.config import Experiment, FeatureSettings, SearchSettings, parse_experiment
+from sparksweep.config.loading import Check, nearest
 from sparksweep.errors import ConfigError, UsageError
 from sparksweep.eventlogs.schema import LogSchema, parse_log_schema
-from sparksweep.search.settings import search_problems
 from sparksweep.storage import open_store
 from sparksweep.storage.failures import os_failures
 from sparksweep.talkingdata import FEATURE_SETS
@@ -20,7 +19,7 @@ from sparksweep.talkingdata import FEATURE_SETS
 __all__ = ["read_experiment", "read_log_schema", "shipped_experiments"]
 
 
-def read_experiment(name: str, overrides: Sequence[str] = ()) -> Experiment:
+def read_experiment(name: str, overrides: Sequence[str] = (), search_later: bool = False) -> Experiment:
     """Return the experiment called `name`, with `overrides` applied.
 
     Parameters
@@ -29,6 +28,9 @@ def read_experiment(name: str, overrides: Sequence[str] = ()) -> Experiment:
         Path or URI of a YAML file, or the bare name of a shipped experiment.
     overrides : sequence of str
         ``KEY=VALUE`` each.
+    search_later : bool
+        Of the search section look at the form alone, as long as nothing else is wrong: what its names mean only
+        scikit-learn can say, whose import takes a second and a half.
 
     Raises
     ------
@@ -38,8 +40,16 @@ def read_experiment(name: str, overrides: Sequence[str] = ()) -> Experiment:
         It is wrong; lists every problem.
     """
     text, origin = _read(name)
-    checks = {"features": [_unknown_sets], "search": [lambda search, _: search_problems(search)]}
-    experiment = parse_experiment(text, origin, overrides, checks)
+    checks: dict[str, list[Check]] = {"features": [_unknown_sets]}
+    if search_later:
+        with suppress(ConfigError):  # which the whole check words, with what else is wrong
+            return _with_known_sets(parse_experiment(text, origin, overrides, checks), origin)
+    checks["search"] = [_search_problems]
+    return _with_known_sets(parse_experiment(text, origin, overrides, checks), origin)
+
+
+def _with_known_sets(experiment: Experiment, origin: str) -> Experiment:
+    """Return an experiment whose feature sets its schema file has, if it names one."""
     if experiment.data.schema_file is not None:
         known = read_log_schema(experiment.data.schema_file).feature_sets
         problems = [f"{origin}: features.{line}" for line in _not_among(experiment.features.sets, known)]
@@ -106,6 +116,12 @@ def _decode(data: bytes, name: str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(f"{name}: is not UTF-8 text at byte {error.start}; save it as UTF-8") from error
+
+
+def _search_problems(search: SearchSettings, _: Mapping[str, Any]) -> Iterable[str]:
+    from sparksweep.search.settings import search_problems
+
+    return search_problems(search)
 
 
 def _unknown_sets(features: FeatureSettings, sections: Mapping[str, Any]) -> Iterator[str]:

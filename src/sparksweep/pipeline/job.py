@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pyspark.sql import SparkSession
 
@@ -35,6 +36,8 @@ class Job:
         What the event logs are; None where the data is a matrix already.
     keep : str
         Why what is there must not be made anew, "" where it may.
+    search_check : callable or None
+        Raises ConfigError where the search section's names are wrong; None where they have been looked at.
     """
 
     experiment: Experiment
@@ -43,6 +46,7 @@ class Job:
     rebuild: bool = False
     scenario: Scenario | None = None
     keep: str = ""
+    search_check: Callable[[], object] | None = None
 
     def spark(self, text_bytes: int | None = None) -> SparkSession:
         """Return the session, started at the first call with the experiment's settings.
@@ -53,6 +57,17 @@ class Job:
             The size of the tables' text that it is for, if that is known.
         """
         return open_session(f"sparksweep {self.experiment.name}", conf=self.experiment.spark, text_bytes=text_bytes)
+
+    def check_search(self) -> None:
+        """Look at the search section's names unless that was done; called before anything is made.
+
+        Raises
+        ------
+        ConfigError
+            One of them is wrong.
+        """
+        if self.search_check is not None:
+            self.search_check()
 
     def begin_anew(self, what: str, why: str) -> None:
         """Say that something is made anew, or refuse to.
@@ -73,7 +88,12 @@ class Job:
 
 
 def start_job(
-    experiment: str, workspace: str, overrides: Sequence[str], say: Callable[[str], None], rebuild: bool = False
+    experiment: str,
+    workspace: str,
+    overrides: Sequence[str],
+    say: Callable[[str], None],
+    rebuild: bool = False,
+    search_later: bool = False,
 ) -> Job:
     """Read an experiment and open a workspace.
 
@@ -89,6 +109,8 @@ def start_job(
         Takes a line for the user.
     rebuild : bool
         Make tables and matrices anew.
+    search_later : bool
+        Look at the search section's names only when something has to be made, for commands that do not search.
 
     Raises
     ------
@@ -100,10 +122,11 @@ def start_job(
     if "://" in experiment and not experiment.startswith("file:"):
         # Only the JVM of a session can read hdfs, wasb and abfs; its settings cannot come from what it is to read.
         open_session("sparksweep")
-    settings = read_experiment(experiment, overrides)
+    settings = read_experiment(experiment, overrides, search_later)
+    search_check = partial(read_experiment, experiment, overrides) if search_later else None
     if local_path(workspace) is None:
         open_session(f"sparksweep {settings.name}", conf=settings.spark)
-    return Job(settings, open_store(workspace), say, rebuild, scenario_of(settings.data))
+    return Job(settings, open_store(workspace), say, rebuild, scenario_of(settings.data), search_check=search_check)
 
 
 def existing_workspace(uri: str) -> Store:

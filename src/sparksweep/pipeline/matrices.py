@@ -19,8 +19,13 @@ from sparksweep.pipeline.tables import ensure_tables, text_bytes
 __all__ = ["ensure_matrices", "has_part", "open_part"]
 
 
-def ensure_matrices(job: Job) -> None:
+def ensure_matrices(job: Job) -> bool:
     """Make the experiment's matrices unless they are there, made of the same tables with the same settings.
+
+    Returns
+    -------
+    bool
+        Whether they had to be made.
 
     Raises
     ------
@@ -30,9 +35,8 @@ def ensure_matrices(job: Job) -> None:
         The data is missing or wrong.
     """
     if job.scenario is not None:
-        _ensure_features(job, job.scenario)
-    else:
-        _ensure_import(job)
+        return _ensure_features(job, job.scenario)
+    return _ensure_import(job)
 
 
 def has_part(job: Job, part: str) -> bool:
@@ -46,7 +50,7 @@ def open_part(job: Job, part: str) -> Matrix:
     return open_matrix(job.store.fetch(f"{job.matrix_folder}/{part}"))
 
 
-def _ensure_features(job: Job, scenario: Scenario) -> None:
+def _ensure_features(job: Job, scenario: Scenario) -> bool:
     report = ensure_tables(job)
     features = job.experiment.features
     names, more = scenario.made_of(features.sets)
@@ -58,7 +62,8 @@ def _ensure_features(job: Job, scenario: Scenario) -> None:
     wanted = {"tables": tables, "sets": list(features.sets), "encoding": features.encoding, **more}
     found = [_sources(job, part) for part in scenario.parts]
     if all(each == wanted for each in found) and not job.rebuild:
-        return
+        return False
+    job.check_search()
     if any(found) and not job.rebuild:
         job.begin_anew(f"features: {job.matrix_folder}", _what_changed(found, wanted))
     job.say(f"features: {', '.join(features.sets)} as {features.encoding} -> {job.store.uri(job.matrix_folder)}")
@@ -68,6 +73,7 @@ def _ensure_features(job: Job, scenario: Scenario) -> None:
     for part, manifest in built.items():
         rows, columns = manifest.shape
         job.say(f"features: {part} has {rows} rows x {columns} columns, {manifest.nnz} values")
+    return True
 
 
 def _what_changed(found: Sequence[Mapping[str, Any] | None], wanted: Mapping[str, Any]) -> str:
@@ -84,7 +90,7 @@ def _what_changed(found: Sequence[Mapping[str, Any] | None], wanted: Mapping[str
     return "; ".join(changes)
 
 
-def _ensure_import(job: Job) -> None:
+def _ensure_import(job: Job) -> bool:
     data = job.experiment.data
     file = local_source(data.source)
     wanted = {"file": str(file), **data.model_dump(exclude={"source", "max_rejected"}, exclude_none=True)}
@@ -96,7 +102,7 @@ def _ensure_import(job: Job) -> None:
         if not file.exists():  # one that was cleared away after the import will do
             found = {name: value for name, value in found.items() if name not in ("size", "modified")}
         if found == wanted:
-            return
+            return False
         if found.get("file") != str(file) or not file.exists():
             other = (
                 "made with other settings, and the file is gone" if found.get("file") == str(file) else f"not of {file}"
@@ -107,11 +113,13 @@ def _ensure_import(job: Job) -> None:
             )
         changed = [name for name in {**found, **wanted} if found.get(name) != wanted.get(name)]
         job.begin_anew(f"import: {job.matrix_folder}", f"{', '.join(changed)} changed")
+    job.check_search()
     job.say(f"import: {file} -> {job.store.uri(job.matrix_folder)}")
     with job.store.scratch() as scratch:
         manifest = _import(job, file, scratch / "train", wanted)
         job.store.publish(scratch / "train", f"{job.matrix_folder}/train")
     job.say(f"import: {manifest.shape[0]} rows x {manifest.shape[1]} columns, {manifest.nnz} values")
+    return True
 
 
 def _import(job: Job, file: Path, folder: Path, sources: dict[str, Any]) -> Any:

@@ -57,6 +57,7 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
             if strict and report.warnings:
                 raise DataError("\n".join(report.warnings))
             return report
+        job.check_search()
         lacking = _lacking(job, report)
         why = (
             f"lack more rows than data.max_rejected allows, or changed in {source}"
@@ -67,6 +68,7 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
     else:
         # What is missing or no archive is told before Spark is started.
         fingerprint = source_fingerprint(source, job.scenario.schemas)
+        job.check_search()
         job.say(f"ingest: {source} -> {job.store.uri('tables')}")
     spark = job.spark(text_bytes(fingerprint))
     job.scenario.check(spark)

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from sparksweep.python_tasks import acknowledge_tasks_at_once
+
 __all__ = ["drop_doubles"]
 
 # What reads event logs and counts them; a search's libraries depend on its estimator.
@@ -41,6 +43,7 @@ def _main() -> None:
     for name in TASKS:
         with suppress(Exception):  # a task that needs it says so
             importlib.import_module(name)
+    acknowledge_tasks_at_once()
     if "numpy" in sys.modules:
         # Else all workers would draw the same random numbers.
         os.register_at_fork(after_in_child=sys.modules["numpy"].random.seed)

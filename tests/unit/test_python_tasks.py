@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import os
 import pickle
+import socket
 import sys
 import zipfile
 import zipimport
@@ -11,7 +14,7 @@ import zipimport
 import pytest
 
 from sparksweep.features.coding import owner_rows
-from sparksweep.python_tasks import python_task
+from sparksweep.python_tasks import acknowledge_tasks_at_once, python_task
 
 
 @pytest.fixture
@@ -73,3 +76,43 @@ def test_what_is_in_the_zip_can_still_be_imported(zip_on_path):
 
 def test_a_task_is_sent_by_its_name():
     assert pickle.loads(pickle.dumps(owner_rows)) is owner_rows
+
+
+@pytest.fixture
+def worker_socket(monkeypatch):
+    """Return a worker's end of a connection over which both sides have spoken: what it gets it acknowledges late."""
+    others = [finder for finder in sys.meta_path if finder.__module__ != "sparksweep.python_tasks"]
+    monkeypatch.setattr(sys, "meta_path", others)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as jvm:
+        worker, _ = server.accept()
+        with worker:
+            jvm.sendall(b"task")
+            assert worker.recv(10) == b"task"
+            worker.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+            yield worker
+
+
+def acknowledges_at_once(sock):
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="a call of Linux")
+def test_what_has_arrived_is_acknowledged_when_spark_forgets_caches(worker_socket):
+    importlib.invalidate_caches()
+    assert not acknowledges_at_once(worker_socket)
+    list(doubled([]))
+    open_before = len(os.listdir("/proc/self/fd"))
+    importlib.invalidate_caches()
+    assert acknowledges_at_once(worker_socket)
+    assert len(os.listdir("/proc/self/fd")) == open_before
+    worker_socket.sendall(b"still open")
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="a call of Linux")
+def test_it_is_asked_for_once(worker_socket):
+    before = len(sys.meta_path)
+    for _ in range(3):
+        acknowledge_tasks_at_once()
+    assert len(sys.meta_path) == before + 1
+    with pytest.raises(ImportError):
+        importlib.import_module("there_is_none")

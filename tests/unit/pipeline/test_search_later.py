@@ -25,7 +25,9 @@ def start(tmp_path, monkeypatch):
 
     def start(*overrides, search_later):
         source = f"data.source={tmp_path}/raw"
-        return start_job("demo", str(tmp_path / "workspace"), [source, *overrides], said.append, search_later=search_later)
+        return start_job(
+            "demo", str(tmp_path / "workspace"), [source, *overrides], said.append, search_later=search_later
+        )
 
     yield start
     assert said == []

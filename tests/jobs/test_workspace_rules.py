@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
+import socket
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,8 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit, StratifiedKFo
 
 from sparksweep import load_run
 from sparksweep.matrix import open_matrix
+from sparksweep.search.ledger import MAKING, Lease
+from sparksweep.storage import open_store
 
 pytestmark = pytest.mark.spark
 
@@ -92,6 +97,46 @@ def test_of_a_changed_source_what_depends_on_it_is_made_again(command, prepared,
     monkeypatch.setattr("sparksweep.pipeline.job.open_session", None)  # what has nothing to do starts no Spark
     folder = f"file://{workspace}/matrix/four_sets"
     assert command(*arguments).done() == f"features: nothing to do: {folder} is made of this data with these settings\n"
+
+
+def test_what_another_command_is_making_is_waited_for(command, copied, contents):
+    """... and not made again; so one that a scheduler starts twice makes it once."""
+    store, before = open_store(str(copied.workspace)), contents(copied.workspace / "tables")
+    for name in ("tables", "matrix"):
+        store.rename(name, f"others/{name}")
+    other, seen = Lease(store, MAKING), []
+
+    def end():
+        seen.extend(store.list("tables"))
+        for name in ("tables", "matrix"):
+            store.rename(f"others/{name}", name)
+        other.__exit__(None, None, None)
+
+    other.__enter__()
+    threading.Timer(3.0, end).start()
+    out = command("features", copied.experiment, "--workspace", copied.workspace).done()
+    waiting, nothing = out.splitlines()
+    assert waiting.startswith(
+        f"this workspace's tables and matrices are being made by process {os.getpid()} on {socket.gethostname()} since "
+    )
+    assert nothing.startswith("features: nothing to do: ")
+    assert seen == []
+    assert contents(copied.workspace / "tables") == before
+
+
+def test_of_rows_that_are_odd_whoever_sweeps_is_told_too(command, logs, tmp_path):
+    told = [
+        [
+            line
+            for line in command(name, logs, "--workspace", tmp_path / name).done().splitlines()
+            if "warning: " in line
+        ]
+        for name in ("ingest", "features")
+    ]
+    assert told[0] == told[1]
+    assert told[0]
+    again = command("features", logs, "--workspace", tmp_path / "features", "--set", "features.name=other")
+    assert "warning: " not in again.done()
 
 
 def test_predict_with_a_run_does_not_make_anew_what_the_run_was_fitted_on(command, prepared, source, contents):

@@ -87,7 +87,7 @@ def write_parts(
         The store cannot be written.
     """
     sizes = {name: len(part.rows) for name, part in parts.items()}
-    stacked = stack(feature_sets, encoding, sizes, store, f"{folder}/.entries")
+    stacked = stack(feature_sets, encoding, sizes, store, folder)
     if stacked.columns.num_rows == 0:
         raise DataError(
             f"feature sets {', '.join(each.name for each in feature_sets)}: no row of the matrix has anything they "

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, reduce
 from pathlib import Path
@@ -32,6 +31,7 @@ from sparksweep.features.vocabulary import Vocabulary, build_vocabulary, column_
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.matrix import CsrBuilder
 from sparksweep.storage import Store
+from sparksweep.storage.drafts import draft
 
 __all__ = ["Stack", "stack"]
 
@@ -56,7 +56,7 @@ class Stack:
 
 
 def stack(
-    feature_sets: Sequence[FeatureSet], encoding: Encoding, sizes: Mapping[str, int], store: Store, scratch: str
+    feature_sets: Sequence[FeatureSet], encoding: Encoding, sizes: Mapping[str, int], store: Store, folder: str
 ) -> Stack:
     """Compute feature sets and stack them, left to right in the order given.
 
@@ -70,8 +70,8 @@ def stack(
         Number of rows of each part, in the order in which rows are numbered.
     store : Store
         Where executors and driver can both reach.
-    scratch : str
-        A folder in the store for the entries; removed at the end.
+    folder : str
+        A folder in the store; the entries are there for a while.
 
     Raises
     ------
@@ -89,9 +89,9 @@ def stack(
     membership = _membership(feature_sets, encoding, vocabularies, counts, columns.num_rows)
     of_kinds = (each.frame.withColumn(KIND, F.lit(kind)) for kind, each in enumerate(counts))
     counts_df = reduce(DataFrame.unionByName, of_kinds)
-    with _scratch(store, scratch), broadcast(counts_df.sparkSession, membership) as sent:
-        write_parquet(_by_row(counts_df, n_partitions).mapInArrow(partial(row_entries, sent), SCHEMA), store, scratch)
-        files = sorted(store.fetch(scratch).glob("*.parquet"))
+    with draft(store, folder) as entries, broadcast(counts_df.sparkSession, membership) as sent:
+        write_parquet(_by_row(counts_df, n_partitions).mapInArrow(partial(row_entries, sent), SCHEMA), store, entries)
+        files = sorted(store.fetch(entries).glob("*.parquet"))
         matrices = _matrices(files, sizes, columns.num_rows)
     return _without_unmet(Stack(matrices, columns), vocabularies)
 
@@ -119,15 +119,6 @@ def _membership(
 def _by_row(counts_df: DataFrame, n_partitions: int) -> DataFrame:
     """Return the counts with all lines of a row in one partition."""
     return counts_df.repartition(n_partitions, PART)
-
-
-@contextmanager
-def _scratch(store: Store, path: str) -> Iterator[None]:
-    store.delete(path)
-    try:
-        yield
-    finally:
-        store.delete(path)
 
 
 def _matrices(files: Sequence[Path], sizes: Mapping[str, int], n_columns: int) -> dict[str, csr_matrix]:

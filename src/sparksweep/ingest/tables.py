@@ -10,9 +10,8 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from sparksweep.errors import DataError
+from sparksweep.errors import DataError, StorageError
 from sparksweep.ingest.archive import describe_member
 from sparksweep.ingest.checking import DataCheck, Finding, columns_to_count
 from sparksweep.ingest.held_tables import is_held
@@ -37,6 +36,7 @@ from sparksweep.ingest.tasks import CollectedOutcomes, Outcome, Outcomes, Readin
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.session import task_slots
 from sparksweep.storage import Store
+from sparksweep.storage.drafts import draft
 from sparksweep.storage.hadoop import account_key
 
 __all__ = ["changed_tables", "ingest_tables", "source_fingerprint"]
@@ -138,7 +138,7 @@ def ingest_tables(
     changed = [each for each in schemas if names is None or each.name in names]
     if known is not None and not changed:
         return known
-    with _staging(store, folder) as staging:
+    with draft(store, folder) as staging:
         counted = columns_to_count(schemas)
         sizes = {each.name: archives[each.name].size for each in changed}
         readings = [
@@ -147,6 +147,7 @@ def ingest_tables(
         ]
         progress = ReadProgress(sizes, task_slots(spark), on_progress or log.info)
         outcomes = _write_all(spark, source, archives, readings, store, staging, progress)
+        _refuse_lost(changed, store, staging)
         findings = {name: Finding.of_outcome(outcome) for name, outcome in outcomes.items()}
         unchanged = [each for each in schemas if each not in changed]
         findings |= _earlier_findings(known, unchanged, store, folder)
@@ -157,7 +158,7 @@ def ingest_tables(
             raise DataError("\n".join(warnings))
         report = IngestReport(str(source), fingerprint, reports, warnings)
         _write_findings(check, outcomes, store, staging)
-        _publish(report, outcomes, store, staging, folder)
+        _publish(report, changed, store, staging, folder)
     return report
 
 
@@ -175,17 +176,6 @@ def _earlier_findings(
     reports = {report.name: report for report in known.tables}
     counts = read_value_counts(store, folder)
     return {schema.name: Finding.of_report(reports[schema.name], schema, counts) for schema in unchanged}
-
-
-@contextmanager
-def _staging(store: Store, folder: str) -> Iterator[str]:
-    """Give a hidden folder beside the tables; what an earlier, killed ingest left there goes first."""
-    path = f"{folder}/.ingest"
-    store.delete(path)
-    try:
-        yield path
-    finally:
-        store.delete(path)
 
 
 def _write_all(
@@ -300,14 +290,25 @@ def _write_findings(check: DataCheck, outcomes: Mapping[str, Outcome], store: St
             store.write_bytes(f"{staging}/{name}{REJECTED}", text.encode("utf-8", errors="backslashreplace"))
 
 
-def _publish(report: IngestReport, read: Iterable[str], store: Store, staging: str, folder: str) -> None:
+def _refuse_lost(read: Iterable[TableSchema], store: Store, staging: str) -> None:
+    """Raise StorageError if what was written is gone: else nothing would take the place of the old tables."""
+    lost = [schema.name for schema in read if not store.exists(table_path(staging, schema))]
+    if lost:
+        raise StorageError(
+            f"{store.shown(staging)}: {', '.join(lost)} went away before all was read: another command took this one "
+            "for dead and makes the tables now; run the same command again to wait for it"
+        )
+
+
+def _publish(report: IngestReport, read: Iterable[TableSchema], store: Store, staging: str, folder: str) -> None:
     """Give the tables their names; without ``ingest.json`` they do not count, so it goes first and comes last."""
+    _refuse_lost(read, store, staging)
     store.delete(report_path(folder))
     for name in store.list(folder):
         if name.endswith(REPEATED_KEYS):
             store.delete(f"{folder}/{name}")
-    for name in read:
-        store.delete(f"{folder}/{name}{REJECTED}")
+    for schema in read:
+        store.delete(f"{folder}/{schema.name}{REJECTED}")
     for name in store.list(staging):
         store.rename(f"{staging}/{name}", f"{folder}/{name}")
     store.write_bytes(report_path(folder), report.to_json().encode("utf-8"))

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from sparksweep.errors import StorageError, UsageError
-from sparksweep.ingest import local_source
+from sparksweep.ingest import IngestReport, local_source, read_report
 from sparksweep.matrix import Matrix, import_npz, import_parquet, import_svmlight, open_matrix
 from sparksweep.matrix.manifest import MANIFEST
 from sparksweep.matrix.writing import COLUMNS
 from sparksweep.pipeline.job import Job
+from sparksweep.pipeline.making import making
 from sparksweep.pipeline.scenarios import Scenario
-from sparksweep.pipeline.tables import ensure_tables, text_bytes
+from sparksweep.pipeline.tables import made_tables, text_bytes, update_tables
 
 __all__ = ["ensure_matrices", "has_part", "open_part"]
 
@@ -39,6 +40,14 @@ def ensure_matrices(job: Job) -> bool:
     return _ensure_import(job)
 
 
+def _ensure_features(job: Job, scenario: Scenario) -> bool:
+    report = made_tables(job)
+    if report is not None and _is_made(job, scenario, _wanted(job, scenario, report)):
+        return False
+    with making(job):
+        return _update_features(job, scenario)
+
+
 def has_part(job: Job, part: str) -> bool:
     """Tell whether the experiment has this part: an imported matrix has no test rows."""
     parts = ("train",) if job.scenario is None else job.scenario.parts
@@ -50,8 +59,8 @@ def open_part(job: Job, part: str) -> Matrix:
     return open_matrix(job.store.fetch(f"{job.matrix_folder}/{part}"))
 
 
-def _ensure_features(job: Job, scenario: Scenario) -> bool:
-    report = ensure_tables(job)
+def _wanted(job: Job, scenario: Scenario, report: IngestReport) -> dict[str, Any]:
+    """Return what a matrix of these tables with the job's settings says that it is made of."""
     features = job.experiment.features
     names, more = scenario.made_of(features.sets)
     rejected = {table.name: table.rejected for table in report.tables if table.rejected}
@@ -59,11 +68,23 @@ def _ensure_features(job: Job, scenario: Scenario) -> bool:
         name: {**report.fingerprint[name], **({"rejected": rejected[name]} if name in rejected else {})}
         for name in names
     }
-    wanted = {"tables": tables, "sets": list(features.sets), "encoding": features.encoding, **more}
-    found = [_sources(job, part) for part in scenario.parts]
-    if all(each == wanted for each in found) and not job.rebuild:
+    return {"tables": tables, "sets": list(features.sets), "encoding": features.encoding, **more}
+
+
+def _is_made(job: Job, scenario: Scenario, wanted: Mapping[str, Any]) -> bool:
+    return all(_sources(job, part) == wanted for part in scenario.parts)
+
+
+def _update_features(job: Job, scenario: Scenario) -> bool:
+    known = read_report(job.store)
+    report = update_tables(job)
+    if report != known:
+        for line in report.warnings:
+            job.say(f"warning: {line}")
+    features, wanted = job.experiment.features, _wanted(job, scenario, report)
+    if _is_made(job, scenario, wanted) and not job.rebuild:
         return False
-    job.check_search()
+    found = [_sources(job, part) for part in scenario.parts]
     if any(found) and not job.rebuild:
         job.begin_anew(f"features: {job.matrix_folder}", _what_changed(found, wanted))
     job.say(f"features: {', '.join(features.sets)} as {features.encoding} -> {job.store.uri(job.matrix_folder)}")
@@ -91,35 +112,56 @@ def _what_changed(found: Sequence[Mapping[str, Any] | None], wanted: Mapping[str
 
 
 def _ensure_import(job: Job) -> bool:
-    data = job.experiment.data
-    file = local_source(data.source)
-    wanted = {"file": str(file), **data.model_dump(exclude={"source", "max_rejected"}, exclude_none=True)}
+    file = local_source(job.experiment.data.source)
+    if _import_changes(job, file, _import_wanted(job, file)) is None:
+        return False
+    with making(job):
+        wanted = _import_wanted(job, file)
+        changes = _import_changes(job, file, wanted)
+        if changes is None:
+            return False
+        if changes:
+            job.begin_anew(f"import: {job.matrix_folder}", f"{', '.join(changes)} changed")
+        job.say(f"import: {file} -> {job.store.uri(job.matrix_folder)}")
+        with job.store.scratch() as scratch:
+            manifest = _import(job, file, scratch / "train", wanted)
+            job.store.publish(scratch / "train", f"{job.matrix_folder}/train")
+    job.say(f"import: {manifest.shape[0]} rows x {manifest.shape[1]} columns, {manifest.nnz} values")
+    return True
+
+
+def _import_wanted(job: Job, file: Path) -> dict[str, Any]:
+    """Return what a matrix imported from a file says that it is made of."""
+    settings = job.experiment.data.model_dump(exclude={"source", "max_rejected"}, exclude_none=True)
+    wanted = {"file": str(file), **settings}
     if file.exists():
         stat = file.stat()
         wanted.update(size=stat.st_size, modified=stat.st_mtime_ns)
+    return wanted
+
+
+def _import_changes(job: Job, file: Path, wanted: Mapping[str, Any]) -> list[str] | None:
+    """Return what has changed since the matrix was imported, nothing where there is none; None: it is as it should be.
+
+    Raises
+    ------
+    UsageError
+        It was imported from another file, or its own is gone.
+    """
     found = _sources(job, "train")
-    if found is not None and not job.rebuild:
-        if not file.exists():  # one that was cleared away after the import will do
-            found = {name: value for name, value in found.items() if name not in ("size", "modified")}
-        if found == wanted:
-            return False
-        if found.get("file") != str(file) or not file.exists():
-            other = (
-                "made with other settings, and the file is gone" if found.get("file") == str(file) else f"not of {file}"
-            )
-            raise UsageError(
-                f"data.source: {job.store.uri(job.matrix_folder)} was made of {found.get('file')}, {other}; "
-                "use another --workspace, or --rebuild to make it anew"
-            )
-        changed = [name for name in {**found, **wanted} if found.get(name) != wanted.get(name)]
-        job.begin_anew(f"import: {job.matrix_folder}", f"{', '.join(changed)} changed")
-    job.check_search()
-    job.say(f"import: {file} -> {job.store.uri(job.matrix_folder)}")
-    with job.store.scratch() as scratch:
-        manifest = _import(job, file, scratch / "train", wanted)
-        job.store.publish(scratch / "train", f"{job.matrix_folder}/train")
-    job.say(f"import: {manifest.shape[0]} rows x {manifest.shape[1]} columns, {manifest.nnz} values")
-    return True
+    if found is None or job.rebuild:
+        return []
+    if not file.exists():  # one that was cleared away after the import will do
+        found = {name: value for name, value in found.items() if name not in ("size", "modified")}
+    if found == wanted:
+        return None
+    if found.get("file") == str(file) and file.exists():
+        return [name for name in {**found, **wanted} if found.get(name) != wanted.get(name)]
+    other = "made with other settings, and the file is gone" if found.get("file") == str(file) else f"not of {file}"
+    raise UsageError(
+        f"data.source: {job.store.uri(job.matrix_folder)} was made of {found.get('file')}, {other}; "
+        "use another --workspace, or --rebuild to make it anew"
+    )
 
 
 def _import(job: Job, file: Path, folder: Path, sources: dict[str, Any]) -> Any:

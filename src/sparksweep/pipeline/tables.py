@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,35 @@ from sparksweep.ingest import (
     source_fingerprint,
 )
 from sparksweep.pipeline.job import Job
+from sparksweep.pipeline.making import making
+from sparksweep.pipeline.scenarios import Scenario
 
 if TYPE_CHECKING:
     from sparksweep.storage.blobs import BlobAddress
 
-__all__ = ["ensure_tables", "text_bytes"]
+__all__ = ["ensure_tables", "made_tables", "text_bytes", "update_tables"]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What there is to make tables of, and what was made already.
+
+    Attributes
+    ----------
+    source : Source
+        The archives.
+    report : IngestReport or None
+        Of the tables that are there.
+    changed : list of str or None
+        Of which the archives have changed since; None where all are to be made.
+    fingerprint : dict
+        What the archives are now.
+    """
+
+    source: Source
+    report: IngestReport | None
+    changed: list[str] | None
+    fingerprint: Mapping[str, Any]
 
 
 def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
@@ -47,39 +72,53 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
     DataError
         The source is wrong; or it is odd, where that is an error too: a line for each finding.
     """
-    if job.scenario is None:
-        raise UsageError(f"data.format {job.experiment.data.format} is a matrix already: there are no tables to ingest")
-    report = None if job.rebuild else read_report(job.store)
-    source = open_source(job.experiment.data.source, partial(_hadoop_key, job))
-    if report is not None:
-        changed, fingerprint = _changed(job, report, source, job.scenario.schemas)
-        if not changed:
-            if strict and report.warnings:
-                raise DataError("\n".join(report.warnings))
-            return report
-        job.check_search()
-        lacking = _lacking(job, report)
+    report = made_tables(job)
+    if report is None:
+        with making(job):
+            return update_tables(job, strict)
+    _refuse_warnings(report, strict)
+    return report
+
+
+def made_tables(job: Job) -> IngestReport | None:
+    """Return the report of the workspace's tables if they are there and made of this experiment's source, else None.
+
+    Raises
+    ------
+    UsageError, DataError
+        As `ensure_tables`.
+    """
+    found = _look(job)
+    return None if found.changed is None or found.changed else found.report
+
+
+def update_tables(job: Job, strict: bool = False) -> IngestReport:
+    """Do what `ensure_tables` does, for whoever has the right to make tables (`sparksweep.pipeline.making`)."""
+    found = _look(job)
+    if found.changed == [] and found.report is not None:
+        _refuse_warnings(found.report, strict)
+        return found.report
+    if found.changed and found.report is not None:
+        lacking = _lacking(job, found.report)
         why = (
-            f"lack more rows than data.max_rejected allows, or changed in {source}"
+            f"lack more rows than data.max_rejected allows, or changed in {found.source}"
             if lacking
-            else f"changed in {source}"
+            else f"changed in {found.source}"
         )
-        job.begin_anew(f"ingest: {', '.join(changed)} of {job.store.shown('tables')}", why)
+        job.begin_anew(f"ingest: {', '.join(found.changed)} of {job.store.shown('tables')}", why)
     else:
-        # What is missing or no archive is told before Spark is started.
-        fingerprint = source_fingerprint(source, job.scenario.schemas)
-        job.check_search()
-        job.say(f"ingest: {source} -> {job.store.uri('tables')}")
-    spark = job.spark(text_bytes(fingerprint))
-    job.scenario.check(spark)
+        job.say(f"ingest: {found.source} -> {job.store.uri('tables')}")
+    scenario = _scenario(job)
+    spark = job.spark(text_bytes(found.fingerprint))
+    scenario.check(spark)
     return ingest_tables(
         spark,
-        source,
-        job.scenario.schemas,
+        found.source,
+        scenario.schemas,
         job.store,
         on_progress=job.say,
         strict=strict,
-        known=report,
+        known=found.report,
         max_rejected=job.experiment.data.max_rejected,
     )
 
@@ -87,6 +126,27 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
 def text_bytes(fingerprint: Mapping[str, Mapping[str, Any]]) -> int:
     """Return how much text the tables are."""
     return sum(int(each["size"]) for each in fingerprint.values())
+
+
+def _scenario(job: Job) -> Scenario:
+    if job.scenario is None:
+        raise UsageError(f"data.format {job.experiment.data.format} is a matrix already: there are no tables to ingest")
+    return job.scenario
+
+
+def _look(job: Job) -> _Found:
+    schemas = _scenario(job).schemas
+    report = None if job.rebuild else read_report(job.store)
+    source = open_source(job.experiment.data.source, partial(_hadoop_key, job))
+    if report is None:
+        # What is missing or no archive is told before Spark is started.
+        return _Found(source, None, None, source_fingerprint(source, schemas))
+    return _Found(source, report, *_changed(job, report, source, schemas))
+
+
+def _refuse_warnings(report: IngestReport, strict: bool) -> None:
+    if strict and report.warnings:
+        raise DataError("\n".join(report.warnings))
 
 
 def _hadoop_key(job: Job, address: BlobAddress) -> str | None:

@@ -45,7 +45,7 @@ def setting(spark):
 def build(things, labels, store, rows):
     with counted(things, "row", "app", rows) as counts:
         sets = [share("app", counts, "app"), share("label", counts, "label", through=labels)]
-        stacked = stack(sets, "fraction", {"train": 25, "test": 15}, store, "scratch")
+        stacked = stack(sets, "fraction", {"train": 25, "test": 15}, store, "matrix")
     return [array for matrix in stacked.matrices.values() for array in (matrix.data, matrix.indices, matrix.indptr)]
 
 
@@ -65,7 +65,7 @@ def test_two_counts_in_one_partition(spark, things, store, setting, rows):
     phones = spark.range(40).selectExpr("CAST(id AS INT) AS row", "CAST(id % 3 AS STRING) AS model")
     with counted(things, "row", "app", rows) as apps, counted(phones, "row", "model", rows) as models:
         sets = [one_hot("model", models), bag("app", apps, "app")]
-        stacked = stack(sets, "fraction", {"train": 25, "test": 15}, store, "scratch")
+        stacked = stack(sets, "fraction", {"train": 25, "test": 15}, store, "matrix")
     dense = np.concatenate([matrix.toarray() for matrix in stacked.matrices.values()])
     assert dense[:, :3].argmax(axis=1).tolist() == [row % 3 for row in range(40)]
     assert set(zip(*(places.tolist() for places in dense[:, 3:].nonzero()), strict=True)) == {
@@ -75,7 +75,7 @@ def test_two_counts_in_one_partition(spark, things, store, setting, rows):
 
 def test_scratch_is_removed(things, labels, store, rows):
     build(things, labels, store, rows)
-    assert list(Path(store.root).iterdir()) == []
+    assert list(Path(store.root).rglob("*")) == [Path(store.root, "matrix")]
 
 
 def test_scratch_is_removed_when_the_driver_fails(things, labels, store, monkeypatch, rows):
@@ -85,7 +85,7 @@ def test_scratch_is_removed_when_the_driver_fails(things, labels, store, monkeyp
     monkeypatch.setattr("sparksweep.features.stacking._matrices", fail)
     with pytest.raises(StorageError, match="disk full"):
         build(things, labels, store, rows)
-    assert list(Path(store.root).iterdir()) == []
+    assert list(Path(store.root).rglob("*")) == [Path(store.root, "matrix")]
 
 
 def test_nothing_stays_cached(spark, things, labels, store, rows):
@@ -184,7 +184,7 @@ def test_counts_dealt_out_in_different_ways(things, labels, store, rows, setting
     with counted(things, "row", "app", rows) as one:
         setting("spark.sql.shuffle.partitions", "3")
         with counted(things, "row", "app", rows) as other, pytest.raises(UsageError, match="do not fit together"):
-            stack([bag("x", one, "app"), bag("y", other, "app")], "fraction", {"train": 40}, store, "scratch")
+            stack([bag("x", one, "app"), bag("y", other, "app")], "fraction", {"train": 40}, store, "matrix")
 
 
 def test_counts_by_owner_of_bundles(spark, rows):
@@ -216,5 +216,5 @@ def test_log_of_owners_is_shuffled_once_and_as_packets(spark, rows, setting, ada
 def test_bag_of_no_rows(spark, store, rows):
     nothing = spark.createDataFrame([], "row int, app bigint")
     with counted(nothing, "row", "app", rows) as counts:
-        stacked = stack([bag("app", counts, "app")], "fraction", {"train": 2, "test": 1}, store, "scratch")
+        stacked = stack([bag("app", counts, "app")], "fraction", {"train": 2, "test": 1}, store, "matrix")
     assert [matrix.shape for matrix in stacked.matrices.values()] == [(2, 0), (1, 0)]

@@ -23,6 +23,7 @@ from sparksweep.ingest import (
     read_report,
     read_tables,
     source_fingerprint,
+    tables,
 )
 from sparksweep.ingest.writing import write_parquet
 from sparksweep.storage import open_store
@@ -410,10 +411,30 @@ def test_report_is_written_last_and_removed_first(store, add, ingest, monkeypatc
 
 
 def test_leftovers_of_a_killed_ingest_are_cleared(store, add, ingest):
-    store.write_bytes("tables/.ingest/events.parquet/part-0.parquet", b"half a file")
+    store.write_bytes("tables/.drafts/earlier/events.parquet/part-0.parquet", b"half a file")
     add("events", GOOD_EVENTS)
     ingest(EVENTS)
     assert workspace_files(store) == ["events.parquet", "ingest.json", "value_counts.parquet"]
+    assert not store.exists("tables/.drafts")
+
+
+def test_who_was_taken_for_dead_leaves_the_tables_of_another(store, add, ingest, monkeypatch):
+    """... who deleted what it had written so far, and whose tables have their names now."""
+    add("events", GOOD_EVENTS)
+    ingest(EVENTS)
+    before = read_report(store)
+    add("events", GOOD_EVENTS.replace("1,100", "1,101"))
+
+    def write_and_sleep(*arguments):
+        outcomes = write_all(*arguments)
+        store.delete("tables/.drafts")
+        return outcomes
+
+    write_all = tables._write_all
+    monkeypatch.setattr(tables, "_write_all", write_and_sleep)
+    with pytest.raises(StorageError, match="another command took this one for dead"):
+        ingest(EVENTS)
+    assert read_report(store) == before
 
 
 def test_place_that_cannot_be_written(store, add, ingest):

@@ -116,7 +116,7 @@ def write(monkeypatch):
             {"bad": LocalFile("bad"), "other": LocalFile("other")},
             readings,
             None,
-            "tables/.ingest",
+            "tables/.drafts/mine",
             ReadProgress({"bad": 0, "other": 0}, 1, print),
         )
 

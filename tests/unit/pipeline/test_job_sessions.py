@@ -40,7 +40,8 @@ def test_ingest_says_how_much_there_is_to_read(demo, tmp_path, stage):
 @pytest.mark.slow
 def test_features_of_tables_that_are_there_say_how_much_there_was(demo, tmp_path, monkeypatch):
     fingerprint = source_fingerprint(tmp_path / "raw", SCHEMAS)
-    monkeypatch.setattr(matrices, "ensure_tables", lambda job: IngestReport("raw", fingerprint, (), ()))
+    report = IngestReport(str(tmp_path / "raw"), fingerprint, (), ())
+    monkeypatch.setattr(tables, "read_report", lambda store: report)
     with pytest.raises(Opened) as opened:
         matrices.ensure_matrices(demo)
     assert opened.value.args == (sum(each["size"] for each in fingerprint.values()),)

@@ -5,10 +5,10 @@ one line, ``segments`` one file, ``merging`` what counts of all of them, ``writi
 ``owners`` keep a second driver off, ``pruning`` makes many segments one, ``opening`` is where to begin.
 """
 
-from sparksweep.search.ledger.leases import Holder, Lease
+from sparksweep.search.ledger.leases import MAKING, Holder, Lease
 from sparksweep.search.ledger.merging import LedgerContents
 from sparksweep.search.ledger.opening import Ledger, open_ledger
 from sparksweep.search.ledger.pruning import PruneSummary
 from sparksweep.search.ledger.writing import LedgerWriter
 
-__all__ = ["Holder", "Lease", "Ledger", "LedgerContents", "LedgerWriter", "PruneSummary", "open_ledger"]
+__all__ = ["MAKING", "Holder", "Lease", "Ledger", "LedgerContents", "LedgerWriter", "PruneSummary", "open_ledger"]

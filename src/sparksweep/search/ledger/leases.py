@@ -1,4 +1,4 @@
-"""Leases: only one driver at a time trains the fits of a sweep.
+"""Leases: only one driver at a time trains the fits of a sweep, and one makes a workspace's tables and matrices.
 
 A lease is two files in ``leases/``. ``KEY.N.claim`` says who holds it; its name is given to one caller only
 (`Store.create`), and the greatest N counts. ``KEY.TOKEN.beat`` is the holder's heartbeat, a number that grows. Whoever
@@ -28,6 +28,7 @@ from sparksweep.storage import Store
 
 __all__ = [
     "BEAT",
+    "MAKING",
     "PRUNING",
     "SILENCE",
     "Holder",
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 
 LEASES = "leases"
 PRUNING = "prune"  # the lease of who prunes, beside those of sweeps
+MAKING = "make"  # of who makes what sweeps need, in the workspace itself
 BEAT = 5.0  # seconds from beat to beat
 SILENCE = 30.0  # seconds without a beat after which the holder is taken to be gone
 CLAIM = re.compile(r"(?P<key>[\w-]+)\.(?P<number>\d+)\.claim")
@@ -119,9 +121,9 @@ class Lease:
     Parameters
     ----------
     store : Store
-        The ledger's folder.
+        The ledger's folder; the workspace, for `MAKING`.
     key : str
-        The sweep's key.
+        The sweep's key, `PRUNING` or `MAKING`.
     on_wait : callable, optional
         Takes a line that says who holds the lease, once for each holder waited for.
     beat, silence : float
@@ -152,7 +154,7 @@ class Lease:
     def __enter__(self) -> Lease:
         try:
             self._acquire()
-            if self._key != PRUNING:
+            if self._key not in (PRUNING, MAKING):
                 self._wait_for_pruning()
         except BaseException:
             self._release()
@@ -219,7 +221,8 @@ class Lease:
                 pass
 
     def _waiting_line(self, holder: Holder) -> str:
-        what = "the ledger is being pruned" if holder.key == PRUNING else f"sweep {holder.key[:8]} is being run"
+        others = {PRUNING: "the ledger is being pruned", MAKING: "this workspace's tables and matrices are being made"}
+        what = others.get(holder.key, f"sweep {holder.key[:8]} is being run")
         return f"{what} by {holder}; waiting for its end, or until it has been silent for {self._patience:g} s"
 
     def _keep_beating(self) -> None:

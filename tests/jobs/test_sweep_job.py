@@ -7,6 +7,8 @@ import hashlib
 import html.parser
 import json
 import re
+import shutil
+import socket
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -379,6 +381,11 @@ def on_cluster(submit, submitted, cluster_module, tmp_path_factory):
             JOBS / "sweep.py", submitted.experiment, folder / "workspace", "--predict", master=master, conf=conf
         )
         said = {"sweep": ended.done()}
+        unshared = Path("/proc/self/cwd/unshared")  # for each process a folder of its own
+        own = submit(JOBS / "ingest.py", submitted.experiment, unshared, master=master, conf=conf)
+        shutil.rmtree("unshared")
+        assert own.code == 2
+        said["own"] = own.out
     return folder, Submitted(folder / "workspace", submitted.experiment, submitted.raw, said)
 
 
@@ -398,6 +405,15 @@ def test_a_cluster_of_two_gives_the_same_results(on_cluster, submitted):
     for part in ("train", "test"):
         here, away = (open_matrix(each.workspace / f"matrix/four_sets/{part}") for each in (submitted, there))
         assert away.manifest.digest == here.manifest.digest
+
+
+def test_a_workspace_that_executors_do_not_see_is_refused(on_cluster):
+    """Else each would write tables to a disk of its own, and the driver would call them made."""
+    _, there = on_cluster
+    assert there.said["own"].splitlines()[-1] == (
+        "sparksweep: error: --workspace /proc/self/cwd/unshared is a folder of this machine, which executors on "
+        f"{socket.gethostname()} do not see; give one on hdfs, wasb or abfs, or on a disk that every node shares"
+    )
 
 
 def test_both_workers_of_the_cluster_take_part(on_cluster):

@@ -14,6 +14,7 @@ from sparksweep.matrix.manifest import MANIFEST
 from sparksweep.matrix.writing import COLUMNS
 from sparksweep.pipeline.job import Job
 from sparksweep.pipeline.making import making
+from sparksweep.pipeline.reach import check_reach
 from sparksweep.pipeline.scenarios import Scenario
 from sparksweep.pipeline.tables import made_tables, text_bytes, update_tables
 
@@ -89,6 +90,7 @@ def _update_features(job: Job, scenario: Scenario) -> bool:
         job.begin_anew(f"features: {job.matrix_folder}", _what_changed(found, wanted))
     job.say(f"features: {', '.join(features.sets)} as {features.encoding} -> {job.store.uri(job.matrix_folder)}")
     spark = job.spark(text_bytes(report.fingerprint))
+    check_reach(spark, job.store)
     scenario.check(spark)
     built = scenario.build(spark, features, job.store, job.matrix_folder, wanted)
     for part, manifest in built.items():

@@ -20,6 +20,7 @@ from sparksweep.ingest import (
 )
 from sparksweep.pipeline.job import Job
 from sparksweep.pipeline.making import making
+from sparksweep.pipeline.reach import check_reach
 from sparksweep.pipeline.scenarios import Scenario
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def update_tables(job: Job, strict: bool = False) -> IngestReport:
         job.say(f"ingest: {found.source} -> {job.store.uri('tables')}")
     scenario = _scenario(job)
     spark = job.spark(text_bytes(found.fingerprint))
+    check_reach(spark, job.store)
     scenario.check(spark)
     return ingest_tables(
         spark,

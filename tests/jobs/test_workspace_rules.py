@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,13 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, PredefinedSplit, StratifiedKFold
 
 from sparksweep import load_run
+from sparksweep.errors import DataError
 from sparksweep.matrix import open_matrix
+from sparksweep.pipeline.job import start_job
+from sparksweep.pipeline.matrices import open_part
 from sparksweep.search.ledger import MAKING, Lease
 from sparksweep.storage import open_store
+from sparksweep.storage.hadoop import HadoopStore
 
 pytestmark = pytest.mark.spark
 
@@ -195,6 +200,36 @@ def test_the_zips_may_go_after_ingest(command, prepared, write_experiment, quick
     assert line.startswith(f"data.source: {absent} does not exist, and the workspace {workspace} was made of ")
 
 
+def test_tables_of_blobs_that_can_no_longer_be_read_will_do(command, copied, monkeypatch, contents):
+    """A SAS ends, and a colleague has none."""
+    for name in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", str(copied.workspace))  # no Azure CLI
+    monkeypatch.setattr("sparksweep.pipeline.job.open_session", None)  # nor need of Spark
+    place = "https://acme.blob.core.windows.net/raw/kaggle"
+    arguments = ("features", copied.experiment, "--workspace", copied.workspace, "--set")
+    refused = command(*arguments, f"data.source={place}").failed(2)
+    assert "no way to log in" in refused
+    report = copied.workspace / "tables" / "ingest.json"
+    facts = json.loads(report.read_text(encoding="utf-8"))
+    report.write_text(json.dumps({**facts, "source": place}), encoding="utf-8")
+    before = contents(copied.workspace)
+    warning, nothing = command(*arguments, f"data.source={place}").done().splitlines()
+    assert warning == f"warning: {refused}; the tables that were made of it are used as they are"
+    assert nothing.startswith("features: nothing to do: ")
+    assert command(*arguments, f"data.source={place}/other").failed(2).startswith(f"{place}/other: no way to log in")
+    assert command(*arguments, f"data.source={place}", "--rebuild").failed(2) == refused
+    assert contents(copied.workspace) == before
+
+
+def test_a_matrix_that_was_made_by_other_rules_is_made_again(command, copied, monkeypatch):
+    monkeypatch.setattr("sparksweep.pipeline.matrices.CELL_RULES", 2)
+    out = command("features", copied.experiment, "--workspace", copied.workspace).done()
+    assert "features: matrix/four_sets is made anew: sparksweep makes some cells in another way now\n" in out
+    assert "ingest: " not in out
+    assert "nothing to do" in command("features", copied.experiment, "--workspace", copied.workspace).done()
+
+
 def test_other_feature_sets_rebuild_the_matrix_only(command, copied, contents):
     tables = contents(copied.workspace / "tables")
     changed = ("--set", "features.sets=[weekday, hour]", "--set", "features.encoding=indicator")
@@ -215,6 +250,18 @@ def test_of_a_matrix_that_lacks_a_file_both_parts_are_made_again(command, copied
     out = command("features", copied.experiment, "--workspace", copied.workspace).done()
     assert "features: matrix/four_sets is made anew: a part was missing\n" in out
     assert open_matrix(copied.workspace / "matrix/four_sets/train", verify=True).y is not None
+
+
+def test_a_matrix_that_comes_from_elsewhere_is_compared_with_its_digests(spark, copied):
+    """It may be of two, when another command replaces one by the other while it is fetched."""
+    job = start_job(str(copied.experiment), str(copied.workspace), (), print)
+    there = replace(job, store=HadoopStore(f"file://{copied.workspace}"))
+    assert open_part(there, "train").manifest == open_part(job, "train").manifest
+    file = copied.workspace / "matrix/four_sets/train/data.npy"
+    np.save(file, np.load(file) + 1)
+    file.with_name(f".{file.name}.crc").unlink(missing_ok=True)
+    with pytest.raises(DataError, match=r"data\.npy"):
+        open_part(there, "train")
 
 
 def test_another_name_is_a_second_matrix(command, copied, contents):

@@ -11,9 +11,13 @@ from pyspark.sql import DataFrame
 
 from sparksweep.features.counting import Counts
 
-__all__ = ["KEY", "Encoding", "FeatureSet"]
+__all__ = ["CELL_RULES", "KEY", "Encoding", "FeatureSet"]
 
 Encoding = Literal["fraction", "indicator"]
+
+CELL_RULES = 1
+"""Number of the rules by which tables become cells: one more whenever a cell may become another, so that matrices made
+by earlier rules are made anew."""
 
 KEY = "key"
 """Name of the column that holds the keys."""

@@ -12,7 +12,8 @@ from sparksweep.config import Experiment, FeatureSettings, SearchSettings, parse
 from sparksweep.config.loading import Check, nearest
 from sparksweep.errors import ConfigError, UsageError
 from sparksweep.eventlogs.schema import LogSchema, parse_log_schema
-from sparksweep.storage import open_store
+from sparksweep.session import open_session
+from sparksweep.storage import local_path, open_store
 from sparksweep.storage.failures import os_failures
 from sparksweep.talkingdata import FEATURE_SETS
 
@@ -101,6 +102,9 @@ def _read(name: str) -> tuple[str, str]:
 def _read_file(name: str) -> tuple[str, str]:
     """Return text and origin of a file by its path or URI; FileNotFoundError where there is none."""
     if "://" in name:
+        if local_path(name) is None:
+            # Only the JVM of a session can read hdfs, wasb and abfs; its settings cannot come from what it is to read.
+            open_session("sparksweep")
         folder, _, file = name.rpartition("/")
         return _decode(open_store(folder).read_bytes(file), name), name
     with os_failures("read", name):

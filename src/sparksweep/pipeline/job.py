@@ -119,9 +119,6 @@ def start_job(
     StorageError
         The workspace cannot be used.
     """
-    if "://" in experiment and not experiment.startswith("file:"):
-        # Only the JVM of a session can read hdfs, wasb and abfs; its settings cannot come from what it is to read.
-        open_session("sparksweep")
     settings = read_experiment(experiment, overrides, search_later)
     search_check = partial(read_experiment, experiment, overrides) if search_later else None
     if local_path(workspace) is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sparksweep.errors import StorageError, UsageError
+from sparksweep.features.sets import CELL_RULES
 from sparksweep.ingest import IngestReport, local_source, read_report
 from sparksweep.matrix import Matrix, import_npz, import_parquet, import_svmlight, open_matrix
 from sparksweep.matrix.manifest import MANIFEST
@@ -17,6 +18,7 @@ from sparksweep.pipeline.making import making
 from sparksweep.pipeline.reach import check_reach
 from sparksweep.pipeline.scenarios import Scenario
 from sparksweep.pipeline.tables import made_tables, text_bytes, update_tables
+from sparksweep.storage import LocalStore
 
 __all__ = ["ensure_matrices", "has_part", "open_part"]
 
@@ -56,8 +58,13 @@ def has_part(job: Job, part: str) -> bool:
 
 
 def open_part(job: Job, part: str) -> Matrix:
-    """Open the train or the test matrix, fetched to this machine where the workspace is elsewhere."""
-    return open_matrix(job.store.fetch(f"{job.matrix_folder}/{part}"))
+    """Open the train or the test matrix, fetched to this machine where the workspace is elsewhere.
+
+    What was fetched is compared with its digests: file by file it may have come from two matrices, when another command
+    replaced the one by the other.
+    """
+    is_here = isinstance(job.store, LocalStore)
+    return open_matrix(job.store.fetch(f"{job.matrix_folder}/{part}"), verify=not is_here)
 
 
 def _wanted(job: Job, scenario: Scenario, report: IngestReport) -> dict[str, Any]:
@@ -69,7 +76,8 @@ def _wanted(job: Job, scenario: Scenario, report: IngestReport) -> dict[str, Any
         name: {**report.fingerprint[name], **({"rejected": rejected[name]} if name in rejected else {})}
         for name in names
     }
-    return {"tables": tables, "sets": list(features.sets), "encoding": features.encoding, **more}
+    settings = {"sets": list(features.sets), "encoding": features.encoding}
+    return {"rules": CELL_RULES, "tables": tables, **settings, **more}
 
 
 def _is_made(job: Job, scenario: Scenario, wanted: Mapping[str, Any]) -> bool:
@@ -104,8 +112,9 @@ def _what_changed(found: Sequence[Mapping[str, Any] | None], wanted: Mapping[str
     old = next((each for each in found if each is not None and each != wanted), None)
     if old is None:
         return "a part was missing"
-    names = [name for name in wanted if name != "tables" and old.get(name) != wanted[name]]
-    changes = [f"{name} was {old.get(name)}, is {wanted[name]}" for name in names]
+    names = [name for name in wanted if name not in ("rules", "tables") and old.get(name) != wanted[name]]
+    changes = ["sparksweep makes some cells in another way now"] if old.get("rules") != wanted["rules"] else []
+    changes += [f"{name} was {old.get(name)}, is {wanted[name]}" for name in names]
     before = old.get("tables") or {}
     tables = [name for name, each in wanted["tables"].items() if name in before and before[name] != each]
     if tables:

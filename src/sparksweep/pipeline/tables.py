@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sparksweep.errors import DataError, UsageError
+from sparksweep.errors import DataError, StorageError, UsageError
 from sparksweep.ingest import (
     IngestReport,
     Source,
@@ -22,6 +22,7 @@ from sparksweep.pipeline.job import Job
 from sparksweep.pipeline.making import making
 from sparksweep.pipeline.reach import check_reach
 from sparksweep.pipeline.scenarios import Scenario
+from sparksweep.storage import local_path
 
 if TYPE_CHECKING:
     from sparksweep.storage.blobs import BlobAddress
@@ -35,8 +36,8 @@ class _Found:
 
     Attributes
     ----------
-    source : Source
-        The archives.
+    source : Source or None
+        The archives, None where they cannot be looked at and the tables will do.
     report : IngestReport or None
         Of the tables that are there.
     changed : list of str or None
@@ -45,7 +46,7 @@ class _Found:
         What the archives are now.
     """
 
-    source: Source
+    source: Source | None
     report: IngestReport | None
     changed: list[str] | None
     fingerprint: Mapping[str, Any]
@@ -96,9 +97,10 @@ def made_tables(job: Job) -> IngestReport | None:
 def update_tables(job: Job, strict: bool = False) -> IngestReport:
     """Do what `ensure_tables` does, for whoever has the right to make tables (`sparksweep.pipeline.making`)."""
     found = _look(job)
-    if found.changed == [] and found.report is not None:
+    if found.report is not None and (found.source is None or found.changed == []):
         _refuse_warnings(found.report, strict)
         return found.report
+    assert found.source is not None
     if found.changed and found.report is not None:
         lacking = _lacking(job, found.report)
         why = (
@@ -139,11 +141,48 @@ def _scenario(job: Job) -> Scenario:
 def _look(job: Job) -> _Found:
     schemas = _scenario(job).schemas
     report = None if job.rebuild else read_report(job.store)
-    source = open_source(job.experiment.data.source, partial(_hadoop_key, job))
+    try:
+        source = open_source(job.experiment.data.source, partial(_hadoop_key, job))
+        source.exists()
+    except (StorageError, UsageError) as error:
+        # A SAS ends, and whoever has tables needs no login for them.
+        if report is None or _address(job.experiment.data.source) != report.source:
+            raise
+        _refuse_what_needs_archives(job, report, schemas, f"{report.source} cannot be looked at")
+        job.say(f"warning: {error}; the tables that were made of it are used as they are")
+        return _Found(None, report, [], report.fingerprint)
     if report is None:
         # What is missing or no archive is told before Spark is started.
         return _Found(source, None, None, source_fingerprint(source, schemas))
     return _Found(source, report, *_changed(job, report, source, schemas))
+
+
+def _address(source: str) -> str | None:
+    """Return the address of blobs as a report names it, None for what is none."""
+    if "://" not in source or local_path(source) is not None:
+        return None
+    from sparksweep.storage.blobs import parse_address
+
+    try:
+        return str(parse_address(source))
+    except UsageError:
+        return None
+
+
+def _refuse_what_needs_archives(job: Job, report: IngestReport, schemas: Sequence[TableSchema], why: str) -> None:
+    """Raise UsageError if what is wanted of tables is not in them, and the archives are not there to make others."""
+    known = {name: each.get("schema") for name, each in report.fingerprint.items()}
+    other = [schema.name for schema in schemas if known.get(schema.name) != schema.digest]
+    if other:
+        raise UsageError(
+            f"data.source: {why}, and the schema of {', '.join(other)} is another than that of the tables in "
+            f"{job.store.root}; put the archives back"
+        )
+    if lacking := _lacking(job, report):
+        raise UsageError(
+            f"data.source: {why}, and of {', '.join(lacking)} more rows were left out than data.max_rejected allows; "
+            "put the archives back"
+        )
 
 
 def _refuse_warnings(report: IngestReport, strict: bool) -> None:
@@ -174,18 +213,7 @@ def _changed(
     same_place = str(source) == report.source
     if not source.exists() and same_place:
         # The zips were cleared away after ingest, which is fine as long as nothing else is wanted of them.
-        known = {name: each.get("schema") for name, each in report.fingerprint.items()}
-        other = [schema.name for schema in schemas if known.get(schema.name) != schema.digest]
-        if other:
-            raise UsageError(
-                f"data.source: {source} does not exist, and the schema of {', '.join(other)} is another than that of "
-                f"the tables in {job.store.root}; put the archives back"
-            )
-        if lacking := _lacking(job, report):
-            raise UsageError(
-                f"data.source: {source} does not exist, and of {', '.join(lacking)} more rows were left out than "
-                "data.max_rejected allows; put the archives back"
-            )
+        _refuse_what_needs_archives(job, report, schemas, f"{source} does not exist")
         return [], report.fingerprint
     what = f"the workspace {job.store.root} was made of {report.source}"
     remedy = "use another --workspace, or --rebuild to make it anew"

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 from sparksweep.config.loading import nearest
 
-__all__ = ["FUNCTIONS", "expression_problems", "is_name"]
+__all__ = ["FUNCTIONS", "columns_of", "expression_problems", "is_name"]
 
 FUNCTIONS = frozenset(
     {
@@ -49,6 +49,13 @@ def is_name(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z_]\w*", text) is not None
 
 
+def columns_of(text: str, columns: Collection[str]) -> set[str]:
+    """Return which columns an expression without problems uses."""
+    tokens = list(_TOKEN.finditer(text))
+    words = {each["word"] for each in tokens if each["word"] and not _is_called(text, each)}
+    return (words | {each["quoted"] for each in tokens if each["quoted"]}) & set(columns)
+
+
 def expression_problems(text: str, columns: Collection[str]) -> Iterator[str]:
     """Yield what is wrong with an expression: one message at most, of its first word that may not be there."""
     place = depth = 0
@@ -61,7 +68,7 @@ def expression_problems(text: str, columns: Collection[str]) -> Iterator[str]:
             yield f"{text[place]!r} at character {place + 1} is no part of a scalar expression"
             return
         word, quoted = found["word"], found["quoted"]
-        is_called = word is not None and text[found.end() :].lstrip().startswith("(")
+        is_called = word is not None and _is_called(text, found)
         if quoted is not None and quoted not in columns:
             yield f"{quoted!r} is no column of the table (its columns: {', '.join(columns)})"
             return
@@ -77,6 +84,10 @@ def expression_problems(text: str, columns: Collection[str]) -> Iterator[str]:
         yield "its brackets do not match"
     elif not text.strip():
         yield "is empty"
+
+
+def _is_called(text: str, word: re.Match[str]) -> bool:
+    return text[word.end() :].lstrip().startswith("(")
 
 
 def _may_stand(word: str, is_called: bool, columns: Collection[str]) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyspark import Broadcast
 from pyspark.sql import DataFrame, SparkSession
@@ -153,23 +155,37 @@ class _Logs:
 
     def _counting(self, settings: SetSettings, is_first: bool) -> Any:
         key, value = self._schema.rows.key, column_of(settings.by).alias(VALUE)
-        known = self._tables.known_values(settings.table, settings.by)
+        known = self._known_values(settings.table, settings.by)
         if settings.through is None:
-            table_df = self._tables[settings.table]
+            table_df = self._table(settings.table)
             return counted(table_df.select(key, value, LINE), key, VALUE, self._rows, known, is_first)
         owner = self._schema.tables[settings.through].key[0]
         # Whole numbers that are all known need not be taken apart.
         is_bundled = self._schema.tables[settings.table].key[:1] == [owner] and known is not None
-        table_df = self._tables.bundles(settings.table) if is_bundled else self._tables[settings.table]
+        table_df = self._tables.bundles(settings.table) if is_bundled else self._table(settings.table)
         if dict(table_df.dtypes).get(settings.by) != "binary":
-            table_df = self._tables[settings.table]
+            table_df = self._table(settings.table)
         things_df = table_df.select(F.col(owner).alias(OWNER), value)
-        owners_df = self._tables[settings.through].select(F.col(owner).alias(OWNER), key)
+        owners_df = self._table(settings.through).select(F.col(owner).alias(OWNER), key)
         return counted_by_owner(things_df, VALUE, owners_df, OWNER, key, self._rows, known)
+
+    def _table(self, name: str) -> DataFrame:
+        """Return a table, with the lines that are counted together with it."""
+        names = self._schema.counted_together(name)
+        if len(names) == 1:
+            return self._tables[name]
+        common = [*self._schema.common_columns(names), LINE]
+        return reduce(DataFrame.unionByName, (self._tables[each].select(common) for each in names))
+
+    def _known_values(self, table: str, by: str) -> pa.Array | None:
+        first, *others = (self._tables.known_values(each, by) for each in self._schema.counted_together(table))
+        if not others or first is None or any(each is None for each in others):
+            return None if others else first
+        return pc.unique(pa.concat_arrays([first, *others]))
 
     def _looked_up(self, lookup: Lookup, by: str) -> DataFrame:
         """Return which keys a counted value has."""
-        table_df = self._tables[lookup.table]
+        table_df = self._table(lookup.table)
         keys_df = table_df.select(F.col(lookup.by or by).alias(VALUE), column_of(lookup.key).alias(LOOKED_UP))
         if lookup.words:
             return words(keys_df.withColumnRenamed(LOOKED_UP, "text"), "text", LOOKED_UP)

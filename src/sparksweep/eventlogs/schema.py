@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 from sparksweep.config.loading import nearest
 from sparksweep.config.yaml_text import parse_yaml
 from sparksweep.errors import ConfigError
-from sparksweep.eventlogs.expressions import expression_problems, is_name
+from sparksweep.eventlogs.expressions import columns_of, expression_problems, is_name
 from sparksweep.ingest import Column, Reference, TableSchema
 from sparksweep.ingest.schema import ColumnType
 
@@ -62,7 +62,7 @@ class Rows(_Section):
     Attributes
     ----------
     train, test : str
-        The tables; without `test` there is no test matrix.
+        The tables; without `test` there is no test matrix. A set that names `train` is of the lines of both.
     key : str
         The column that names a row in these tables and in the logs; whole numbers.
     target : str
@@ -150,8 +150,20 @@ class LogSchema(_Section):
 
     def _listed(self, name: str, table: LogTable) -> tuple[str, ...]:
         """Return the columns of a table that feature sets count as they are: ingest looks at their values anyway."""
-        counted = {each.by for each in self.feature_sets.values() if each.table == name}
+        counted = {each.by for each in self.feature_sets.values() if name in self.counted_together(each.table)}
         return tuple(column for column, kind in table.columns.items() if column in counted)
+
+    def counted_together(self, table: str) -> list[str]:
+        """Return a table that a set names, and which other one is of the set too: the test rows beside the train rows.
+
+        Else a set of what the rows' tables say of them would be of train rows only, and each test row without it.
+        """
+        return [table, self.rows.test] if table == self.rows.train and self.rows.test in self.tables else [table]
+
+    def common_columns(self, tables: Sequence[str]) -> list[str]:
+        """Return the columns that all of some tables have, of one type."""
+        first, *others = (self.tables[name].columns for name in tables)
+        return [name for name, kind in first.items() if all(_type(kind) == _type_in(each, name) for each in others)]
 
     def tables_of(self, sets: list[str]) -> list[str]:
         """Return the names of the tables that feature sets are made of, sorted."""
@@ -198,6 +210,10 @@ def _column(name: str, kind: ColumnType | LogColumn) -> Column:
 
 def _type(kind: ColumnType | LogColumn) -> str:
     return kind.type if isinstance(kind, LogColumn) else kind
+
+
+def _type_in(columns: Mapping[str, ColumnType | LogColumn], name: str) -> str | None:
+    return _type(columns[name]) if name in columns else None
 
 
 def _problem(error: Any) -> str:
@@ -277,8 +293,11 @@ def _set_problems(schema: LogSchema, place: str, each: SetSettings) -> Iterator[
         yield from unknown
         return
     columns = schema.tables[each.table].columns
-    yield from (f"{place}.by: {each.by!r}: {problem}" for problem in expression_problems(each.by, columns))
+    yield from _expression_problems(schema, f"{place}.by", each.table, each.by)
+    yield from _test_rows_alone(schema, f"{place}.table", each.table)
     if each.through is not None:
+        yield from _test_rows_alone(schema, f"{place}.through", each.through)
+        yield from _uncommon(schema, f"{place}.through", each.through, {schema.rows.key})
         yield from _through_problems(schema, place, each, each.through)
     elif schema.rows.key not in columns:
         yield f"{place}.table: {each.table} has no {schema.rows.key}; name a table that has it as through"
@@ -290,6 +309,32 @@ def _set_problems(schema: LogSchema, place: str, each: SetSettings) -> Iterator[
         yield f"{place}.keys: some are given twice"
     if each.lookup is not None:
         yield from _lookup_problems(schema, place, each, each.lookup)
+
+
+def _expression_problems(schema: LogSchema, place: str, table: str, expression: str) -> Iterator[str]:
+    """Yield what is wrong with an expression over a table, and over those that are counted together with it."""
+    columns = schema.tables[table].columns
+    problems = [f"{place}: {expression!r}: {problem}" for problem in expression_problems(expression, columns)]
+    yield from problems
+    if not problems:
+        yield from _uncommon(schema, place, table, {schema.rows.key, *columns_of(expression, columns)})
+
+
+def _uncommon(schema: LogSchema, place: str, table: str, used: Collection[str]) -> Iterator[str]:
+    """Yield the columns that a set uses of the train rows' table, and the test rows' has not, or not so."""
+    for other in schema.counted_together(table)[1:]:
+        common, both = schema.common_columns([table, other]), f"what is of {table} is of {other} too"
+        for name in (each for each in schema.tables[table].columns if each in used and each not in common):
+            if name not in schema.tables[other].columns:
+                yield f"{place}: {other} has no column {name}, and {both}; add it there, or leave the set out"
+            else:
+                types = (f"{each}.{name} is {_type(schema.tables[each].columns[name])}" for each in (table, other))
+                yield f"{place}: {' and '.join(types)}, and {both}; give them one type"
+
+
+def _test_rows_alone(schema: LogSchema, place: str, table: str) -> Iterator[str]:
+    if table == schema.rows.test:
+        yield f"{place}: {table} has the test rows alone; name {schema.rows.train}, and both are counted"
 
 
 def _through_problems(schema: LogSchema, place: str, each: SetSettings, through: str) -> Iterator[str]:
@@ -313,17 +358,17 @@ def _lookup_problems(schema: LogSchema, place: str, each: SetSettings, lookup: L
     if lookup.table not in schema.tables:
         yield from _unknown(f"{place}.lookup.table", lookup.table, schema.tables, "table")
         return
+    yield from _test_rows_alone(schema, f"{place}.lookup.table", lookup.table)
     columns = schema.tables[lookup.table].columns
     if lookup.by is None and not is_name(each.by):
         yield f"{place}.lookup.by: is missing: {each.by!r} is no column's name"
     else:
         yield from _unknown(f"{place}.lookup.by: table {lookup.table}", lookup.by or each.by, columns, "column")
+        yield from _uncommon(schema, f"{place}.lookup.by", lookup.table, {lookup.by or each.by})
         if is_name(each.by):
             by = lookup.by or each.by
             yield from _unlike(f"{place}.lookup.by", schema, (lookup.table, by), (each.table, each.by))
-    yield from (
-        f"{place}.lookup.key: {lookup.key!r}: {problem}" for problem in expression_problems(lookup.key, columns)
-    )
+    yield from _expression_problems(schema, f"{place}.lookup.key", lookup.table, lookup.key)
 
 
 def _kind(column: ColumnType | LogColumn) -> str | None:

@@ -78,8 +78,8 @@ def shares(rows, keys, index, columns):
 def expected(shop):
     """Return each set's columns and cells, by pandas alone; customers first, then prospects."""
     ids = [*shop["customers"]["customer_id"], *shop["prospects"]["customer_id"]]
-    segments = shop["customers"].set_index("customer_id")["segment"].reindex(ids)  # the set is of customers alone
-    names = sorted(set(segments.dropna()))
+    segments = pd.concat([shop["customers"], shop["prospects"]]).set_index("customer_id")["segment"].reindex(ids)
+    names = sorted(set(segments))
     found = {"segment": (names, (segments.to_numpy()[:, None] == np.array(names)).astype(np.float32))}
     visits = shop["visits"][shop["visits"]["customer_id"].isin(ids)]
     times = pd.to_datetime(visits["time"])
@@ -130,6 +130,18 @@ def test_indicators_of_some_sets(spark, ingested, shop):
     train = open_matrix(store.fetch("matrix/y/train"))
     wanted = np.hstack([expected(shop)[name][1] for name in ("aisle", "hour")])[:40]
     assert (train.X.toarray() == np.sign(wanted)).all()
+
+
+def test_what_rows_have_is_looked_up_in_both_of_their_tables(spark, ingested, shop):
+    looked_up = "{kind: bag, table: visits, by: customer_id, lookup: {table: customers, key: upper(segment)}}"
+    text = SCHEMA.replace("{kind: one_hot, table: customers, by: segment}", looked_up)
+    schema, (_, tables, store) = parse_log_schema(text, "shop.yaml"), ingested
+    build_log_matrices(spark, tables, schema, ["segment"], "fraction", store, "matrix/l", {})
+    prospects = shop["prospects"][shop["prospects"]["customer_id"].isin(shop["visits"]["customer_id"])]
+    test = open_matrix(store.fetch("matrix/l/test"))
+    columns = test.columns()["key"].to_pylist()
+    found = {(test.rows[row], columns[column]) for row, column in zip(*test.X.nonzero(), strict=True)}
+    assert found == set(zip(prospects["customer_id"], prospects["segment"].str.upper(), strict=True))
 
 
 def test_a_number_as_target_and_no_test_rows(spark, ingested, shop):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparksweep.eventlogs.expressions import expression_problems, is_name
+from sparksweep.eventlogs.expressions import columns_of, expression_problems, is_name
 
 COLUMNS = {"time": "timestamp", "price": "float64", "shop": "string", "a b": "int32"}
 
@@ -60,6 +60,12 @@ def test_scalar_expressions_may(text):
 )
 def test_anything_else_may_not(text, line):
     assert problem(text).startswith(line)
+
+
+def test_columns_that_are_used():
+    text = "if(price > 1 and `a b` like 'time', hour(time), shop) || shop"
+    assert columns_of(text, COLUMNS) == {"price", "a b", "time", "shop"}
+    assert columns_of("hour(time)", {"hour", "time"}) == {"time"}, "what is called is a function"
 
 
 def test_names():

@@ -76,7 +76,7 @@ def test_tables_as_ingest_knows_them():
         key=("customer_id",),
         listed=("segment",),
     )
-    assert prospects.apart_from == ("customers",)
+    assert (prospects.apart_from, prospects.listed) == (("customers",), ("segment",)), "a set of customers counts both"
     assert visits.columns[3] == Column("place", "float64", nullable=True, placeholders=(0.0,))
     assert visits.references == (Reference("customer_id", ("customers", "prospects")),)
     assert (items.key, items.apart_from, products.drop_duplicates) == ((), (), True)
@@ -124,6 +124,38 @@ def test_without_test_rows():
         ("feature_sets/hour/kind", "one-hot", "feature_sets.hour.kind: input should be 'one_hot', 'share' or 'bag', "),
         ("feature_sets/hour/by", "hours(time)", "feature_sets.hour.by: 'hours(time)': 'hours' is no function that is "),
         ("feature_sets/hour/table", "visit", "feature_sets.hour.table: no table 'visit'; did you mean 'visits'? "),
+        (
+            "tables/prospects/columns",
+            {"customer_id": "int64"},
+            "feature_sets.segment.by: prospects has no column segment, and what is of customers is of prospects too; "
+            "add it there, or leave the set out",
+        ),
+        (
+            "tables/prospects/columns/segment",
+            "int8",
+            "feature_sets.segment.by: customers.segment is string and prospects.segment is int8, and what is of "
+            "customers is of prospects too; give them one type",
+        ),
+        (
+            "feature_sets/segment/by",
+            "concat(segment, churned)",
+            "feature_sets.segment.by: prospects has no column churned, ",
+        ),
+        (
+            "feature_sets/segment/table",
+            "prospects",
+            "feature_sets.segment.table: prospects has the test rows alone; name customers, and both are counted",
+        ),
+        (
+            "feature_sets/word/lookup",
+            {"table": "customers", "by": "customer_id", "key": "churned"},
+            "feature_sets.word.lookup.key: prospects has no column churned, ",
+        ),
+        (
+            "feature_sets/word/lookup",
+            {"table": "prospects", "by": "customer_id", "key": "segment"},
+            "feature_sets.word.lookup.table: prospects has the test rows alone; name customers, and both are counted",
+        ),
         ("feature_sets/hour/keys", [1, 1], "feature_sets.hour.keys: some are given twice"),
         (
             "feature_sets/product/through",

@@ -14,7 +14,16 @@ from sparksweep.features.packets import unpacked
 from sparksweep.features.rows import Rows
 from sparksweep.python_tasks import python_task
 
-__all__ = ["COUNTED", "bundle_codes", "count_bundles", "count_owned", "count_things", "first_things", "owner_rows"]
+__all__ = [
+    "COUNTED",
+    "bundle_codes",
+    "count_bundles",
+    "count_owned",
+    "count_things",
+    "first_things",
+    "met_keys",
+    "owner_rows",
+]
 
 COUNTED = pa.schema([("row", pa.int32()), ("code", pa.int32()), ("n", pa.int64())])
 """Of what is counted."""
@@ -102,6 +111,16 @@ def owner_rows(rows: SentRows, batches: Batches) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays(
             [owners.filter(pa.array(known)), pa.array(numbers)], names=[batch.schema.names[0], "row"]
         )
+
+
+@python_task
+def met_keys(things: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:
+    """Turn lines of a thing and a key, both text, into ``code`` int32 and the key; what nobody has is left out."""
+    texts = things.value.cast(pa.string())
+    for batch in _together(batches):
+        values, keys = map(_small, batch.columns)
+        codes = pc.index_in(values, value_set=texts)
+        yield pa.RecordBatch.from_arrays([codes, keys], names=["code", "key"]).filter(codes.is_valid())
 
 
 def bundle_codes(things: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:

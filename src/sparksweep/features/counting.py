@@ -54,6 +54,8 @@ class Counts:
     is_first : bool
         Each row has one thing at most, that of its first line: `n` is the line, and the code after the last thing's
         says that a line has none.
+    sent : Broadcast of pyarrow.Array
+        The things, as executors have them.
     n_partitions : int
         Into how many partitions the rows are dealt out.
     """
@@ -62,6 +64,7 @@ class Counts:
     by: str
     kind: T.DataType
     things: pa.Array
+    sent: Broadcast[pa.Array]
     n_partitions: int
     is_first: bool = False
 
@@ -112,7 +115,7 @@ def counted(
     with broadcast(named_df.sparkSession, things) as sent:
         task = partial(first_things if first else count_things, rows, sent)
         n_partitions = _row_partitions(named_df.sparkSession)
-        yield Counts(_packets(named_df, task, n_partitions), by, kind, things, n_partitions, first)
+        yield Counts(_packets(named_df, task, n_partitions), by, kind, things, sent, n_partitions, first)
 
 
 @contextmanager
@@ -169,7 +172,7 @@ def counted_by_owner(
         together_df = sides[0].unionByName(sides[1]).repartition(n_partitions, PART)
         task = partial(count_owned, len(things), pa.string() if is_text else pa.int64())
         n_of_rows = _row_partitions(named_df.sparkSession)
-        yield Counts(_packets(together_df, task, n_of_rows), by, kind, things, n_of_rows)
+        yield Counts(_packets(together_df, task, n_of_rows), by, kind, things, sent, n_of_rows)
 
 
 @contextmanager

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,13 @@ from pyspark.sql import types as T
 from scipy.sparse import csr_matrix
 
 from sparksweep.errors import UsageError
+from sparksweep.features.coding import met_keys
+from sparksweep.features.counting import Counts
 from sparksweep.features.sets import KEY, FeatureSet
 
 __all__ = ["Vocabulary", "build_vocabulary", "column_of_codes", "columns_table"]
 
-_SET, _THING, _CODE = "feature_set", "thing", "code"
+_SET, _CODE = "feature_set", "code"
 
 
 @dataclass(frozen=True)
@@ -118,33 +120,32 @@ def column_of_codes(vocabularies: Sequence[Vocabulary], starts: Sequence[int], s
 
 def _members(feature_sets: Sequence[FeatureSet]) -> list[pd.DataFrame]:
     """Return ``code`` and ``key``, a text, of each set, each pair once: one job for all frames that need one."""
-    by_spark = {id(each.members): each for each in feature_sets if isinstance(each.members, DataFrame)}
-    numbers = {place: number for number, place in enumerate(by_spark)}
     frames = [
-        _texts(each.members, each.counts.by).withColumn(_SET, F.lit(numbers[place]))
-        for place, each in by_spark.items()
+        _met_df(each.members, each.counts).withColumn(_SET, F.lit(number))
+        for number, each in enumerate(feature_sets)
         if isinstance(each.members, DataFrame)
     ]
     found = reduce(DataFrame.unionByName, frames).toPandas() if frames else pd.DataFrame()
-    return [_coded(each, found, numbers) for each in feature_sets]
+    return [
+        found.loc[found[_SET] == number, [_CODE, KEY]]
+        if isinstance(each.members, DataFrame)
+        else _coded(each.members, each.counts)
+        for number, each in enumerate(feature_sets)
+    ]
 
 
-def _texts(members_df: DataFrame, by: str) -> DataFrame:
+def _met_df(members_df: DataFrame, counts: Counts) -> DataFrame:
+    """Return the pairs of things that are there: of others there may be more than the driver can hold."""
     named_df = members_df.where(F.col(KEY).isNotNull())
-    return named_df.select(F.col(by).cast("string").alias(_THING), F.col(KEY).cast("string").alias(KEY)).distinct()
+    texts_df = named_df.select(F.col(counts.by).cast("string"), F.col(KEY).cast("string"))
+    return texts_df.mapInArrow(partial(met_keys, counts.sent), f"{_CODE} int, {KEY} string").distinct()
 
 
-def _coded(feature_set: FeatureSet, found: pd.DataFrame, numbers: Mapping[int, int]) -> pd.DataFrame:
-    members, counts = feature_set.members, feature_set.counts
-    texts = counts.things.cast(pa.string())
+def _coded(members: pd.DataFrame | None, counts: Counts) -> pd.DataFrame:
     if members is None:
-        return pd.DataFrame({_CODE: np.arange(len(texts)), KEY: texts.to_pandas()})
-    if isinstance(members, DataFrame):
-        own = found[found[_SET] == numbers[id(members)]]
-        codes = pc.index_in(pa.array(own[_THING], pa.string()), value_set=texts)
-    else:
-        own = members.dropna(subset=[KEY])
-        codes = pc.index_in(pa.array(own[counts.by], counts.things.type), value_set=counts.things)
+        return pd.DataFrame({_CODE: np.arange(len(counts.things)), KEY: counts.things.cast(pa.string()).to_pandas()})
+    own = members.dropna(subset=[KEY])
+    codes = pc.index_in(pa.array(own[counts.by], counts.things.type), value_set=counts.things)
     is_counted = codes.is_valid().to_numpy(zero_copy_only=False)  # what no row has needs no column
     coded = pd.DataFrame({_CODE: codes.drop_null().to_numpy(), KEY: own.loc[is_counted, KEY].astype(str).to_numpy()})
     return coded.drop_duplicates()

@@ -60,6 +60,19 @@ def test_thing_counts_for_each_of_its_distinct_keys(spark, things, built, rows):
     assert parts["train"] == [{"label:x": two_thirds, "label:y": two_thirds}, {}, {"label:x": 1.0}]
 
 
+def test_keys_of_what_nobody_has_stay_away_from_the_driver(spark, things, built, rows, monkeypatch):
+    labels = spark.range(2000).selectExpr("id AS app", "concat('l', id % 5) AS label")
+    codes = spark.range(2000).selectExpr("CAST(id AS INT) AS app", "id % 3 AS code")
+    brought, to_pandas = [], type(labels).toPandas
+    monkeypatch.setattr(type(labels), "toPandas", lambda frame: brought.append(to_pandas(frame)) or brought[-1])
+    with counted(things, "row", "app", rows) as counts, counted(things.limit(3), "row", "app", rows) as fewer:
+        sets = [bag("label", counts, "label", through=labels), bag("code", counts, "code", through=codes)]
+        names, parts = built([*sets, bag("fewer", fewer, "label", through=labels)])
+    assert names == ["label:l0", "label:l2", "code:1", "fewer:l2"]
+    assert [sorted(each) for each in parts["train"]] == [["code:1", "fewer:l2", "label:l2"], [], ["code:1", "label:l0"]]
+    assert max(len(each) for each in brought) == 5, "a line a set and a thing that is there"
+
+
 def test_bag_is_one_for_each_key_met(spark, things, built, rows):
     labels = spark.createDataFrame([(7, "x"), (7, "y"), (-3, "x")], "app bigint, label string")
     with counted(things, "row", "app", rows) as counts:

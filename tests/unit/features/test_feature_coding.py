@@ -20,6 +20,7 @@ from sparksweep.features.coding import (
     count_owned,
     count_things,
     first_things,
+    met_keys,
     owner_rows,
 )
 from sparksweep.features.entries import Membership, row_entries
@@ -97,6 +98,15 @@ def test_what_each_line_says_for_who_looks_for_the_first():
 def test_rows_of_owners():
     owners = batch(owner=pa.array([7, 8, None, 9, 7], pa.int64()), id=pa.array([9, 3, 1, 1, None], pa.int32()))
     assert found(owner_rows(ROWS, [owners])) == [(7, 0), (9, 1)]
+
+
+def test_keys_of_things_that_are_there():
+    numbers = sent(pa.array([-5, 7]))
+    lines = batch(
+        thing=pa.array(["7", "8", None, "-5", "7"]), key=pa.array(["x", "y", "z", "x", "y"], pa.large_string())
+    )
+    assert found(met_keys(numbers, [lines, lines.slice(3)])) == [(1, "x"), (0, "x"), (1, "y"), (0, "x"), (1, "y")]
+    assert found(met_keys(numbers, [])) == []
 
 
 def packed(*bundles, kind="<i8"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-from pyspark.sql import Column, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.utils import AnalysisException, ParseException  # type: ignore[attr-defined]  # pyspark 3.3 has them here
@@ -12,8 +13,15 @@ from pyspark.sql.utils import AnalysisException, ParseException  # type: ignore[
 from sparksweep.errors import UsageError
 from sparksweep.eventlogs.expressions import is_name
 from sparksweep.eventlogs.schema import LogSchema
+from sparksweep.ingest import LINE, TableSchema
+from sparksweep.ingest.writing import innermost_cause
 
 __all__ = ["check_expressions", "column_of"]
+
+# Texts of sample rows: one that can be cast to a number or a truth value, and one that can be cast to a date, too.
+_TEXTS = ("1", "2020")
+_TIME, _NUMBER = "2020-02-03 04:05:06", "1"
+_TIMES = ("date", "timestamp", "timestamp_ntz")
 
 
 def column_of(expression: str) -> Column:
@@ -22,33 +30,94 @@ def column_of(expression: str) -> Column:
 
 
 def check_expressions(spark: SparkSession, schema: LogSchema) -> None:
-    """Have Spark look at all expressions, without a row.
+    """Have Spark try all expressions, without a row of the data.
 
     Raises
     ------
     UsageError
-        Some are wrong, or give neither text nor whole numbers: a line for each, with set, key and what Spark says.
+        Some are wrong, give neither text nor whole numbers, or depend on the time at which they are computed: a line
+        for each, with set, key and what Spark says.
     """
-    frames = {each.name: spark.createDataFrame([], each.spark_schema()) for each in schema.table_schemas()}
-    problems = []
-    for where, table, expression in _expressions(schema):
-        try:
-            kind = frames[table].select(column_of(expression)).schema[0].dataType
-        except (AnalysisException, ParseException) as error:
-            problems.append(f"{where}: {expression!r}: {_first_line(error)}")
-            continue
-        if not isinstance(kind, T.IntegralType | T.StringType):
-            problems.append(f"{where}: {expression!r} is {kind.simpleString()}; it must be text or a whole number")
+    samples = {each.name: [_sample_df(spark, each, text) for text in _TEXTS] for each in schema.table_schemas()}
+    problems = [problem for each in _expressions(schema) for problem in _problems(each, samples)]
     if problems:
         raise UsageError("\n".join(problems))
 
 
-def _expressions(schema: LogSchema) -> Iterator[tuple[str, str, str]]:
-    """Yield where each stands, of which table it is, and the expression."""
+class _Expression(NamedTuple):
+    """An expression, the place where it stands and the table it is of; `is_numbered` where the set's keys are given."""
+
+    place: str
+    table: str
+    text: str
+    is_numbered: bool
+
+
+def _expressions(schema: LogSchema) -> Iterator[_Expression]:
     for name, settings in schema.feature_sets.items():
-        yield f"feature_sets.{name}.by", settings.table, settings.by
-        if settings.lookup is not None:
-            yield f"feature_sets.{name}.lookup.key", settings.lookup.table, settings.lookup.key
+        place, lookup, has_keys = f"feature_sets.{name}", settings.lookup, settings.keys is not None
+        yield _Expression(f"{place}.by", settings.table, settings.by, has_keys and lookup is None)
+        if lookup is not None:
+            yield _Expression(f"{place}.lookup.key", lookup.table, lookup.key, has_keys)
+
+
+def _sample_df(spark: SparkSession, schema: TableSchema, text: str) -> DataFrame:
+    """Return a table of one row, all of whose texts are the same, which Spark computes with here: no job is needed."""
+    samples = {"string": text, "timestamp": _TIME}
+    kinds = {field.name: field.dataType.simpleString() for field in schema.spark_schema() if field.name != LINE}
+    cells = (f"CAST('{samples.get(kind, _NUMBER)}' AS {kind})" for kind in kinds.values())
+    names = ", ".join(f"`{name}`" for name in kinds)
+    return spark.sql(f"SELECT * FROM VALUES ({', '.join(cells)}) AS sample({names})")
+
+
+def _problems(expression: _Expression, samples: Mapping[str, list[DataFrame]]) -> Iterator[str]:
+    where = f"{expression.place}: {expression.text!r}"
+    try:
+        tried = [each.select(column_of(expression.text)) for each in samples[expression.table]]
+    except (AnalysisException, ParseException) as error:
+        yield f"{where}: {_first_line(error)}"
+        return
+    kind = tried[0].schema[0].dataType
+    if not isinstance(kind, T.IntegralType | T.StringType):
+        yield f"{where} is {kind.simpleString()}; it must be text or a whole number"
+    elif expression.is_numbered and isinstance(kind, T.StringType):
+        yield f"{where} is text, and keys are whole numbers; use cast({expression.text} as int), or leave keys out"
+    for text in _texts_as_times(tried[0]):
+        yield f"{where}: {text} is made a time, and may be that of the clock; write it so that it begins with a digit"
+    failures = [failure for each in tried if (failure := _failure(each)) is not None]
+    if len(failures) == len(tried):  # what suits one text need not suit another
+        yield f"{where}: {failures[0]}"
+
+
+def _failure(tried_df: DataFrame) -> str | None:
+    """Return why an expression cannot be computed, None where it can."""
+    try:
+        tried_df.collect()
+    except Exception as error:  # Spark's own kinds differ from version to version
+        return innermost_cause(error)
+    return None
+
+
+def _texts_as_times(tried_df: DataFrame) -> Iterator[str]:
+    """Yield the constant texts that are cast to a time, but for literals that are one: 'now' would be today's.
+
+    Only Spark knows where it casts: in ``hour('now')`` and ``time > 'today'`` no cast is written.
+    """
+    nodes = _children(tried_df._jdf.queryExecution().analyzed().expressions())
+    while nodes:
+        node = nodes.pop()
+        children = _children(node.children())
+        nodes += children
+        if children and node.dataType().typeName() in _TIMES and children[0].dataType().typeName() == "string":
+            text = str(children[0].toString())
+            is_literal = children[0].getClass().getSimpleName() == "Literal"
+            if children[0].references().isEmpty() and not (is_literal and text.strip()[:1].isdigit()):
+                yield repr(text)
+
+
+def _children(nodes: Any) -> list[Any]:
+    """Return the items of a Scala sequence."""
+    return [nodes.apply(place) for place in range(nodes.size())]
 
 
 def _first_line(error: Exception) -> str:

@@ -34,6 +34,7 @@ from sparksweep.features import (
     write_parts,
 )
 from sparksweep.ingest import LINE, Tables
+from sparksweep.ingest.spark_failures import spark_failures
 from sparksweep.matrix import Manifest
 from sparksweep.matrix.target import encode_target
 from sparksweep.storage import Store
@@ -88,6 +89,8 @@ def build_log_matrices(
         The session's time zone is not UTC.
     DataError
         The sets have no column, or a target is missing.
+    SparksweepError
+        Spark cannot compute an expression for a line.
     StorageError
         The store cannot be written.
     """
@@ -139,7 +142,8 @@ class _Logs:
     def feature_set(self, name: str) -> FeatureSet:
         """Return one of the schema's sets."""
         settings = self._schema.feature_sets[name]
-        counts = self._counted(settings)
+        with spark_failures(f"feature set {name}"):
+            counts = self._counted(settings)
         make = share if settings.kind == "share" else bag
         keys = None if settings.keys is None else {key: str(key) for key in settings.keys}
         if settings.lookup is None:

@@ -21,6 +21,7 @@ from sparksweep.errors import UsageError
 from sparksweep.features.coding import met_keys
 from sparksweep.features.counting import Counts
 from sparksweep.features.sets import KEY, FeatureSet
+from sparksweep.ingest.spark_failures import spark_failures
 
 __all__ = ["Vocabulary", "build_vocabulary", "column_of_codes", "columns_table"]
 
@@ -70,6 +71,8 @@ def build_vocabulary(feature_sets: Sequence[FeatureSet]) -> list[Vocabulary]:
     ------
     UsageError
         The keys of a set are neither text nor whole numbers.
+    SparksweepError
+        Spark failed to make them.
     """
     order = [_order(each) for each in feature_sets]
     vocabularies: list[Vocabulary] = []
@@ -125,7 +128,8 @@ def _members(feature_sets: Sequence[FeatureSet]) -> list[pd.DataFrame]:
         for number, each in enumerate(feature_sets)
         if isinstance(each.members, DataFrame)
     ]
-    found = reduce(DataFrame.unionByName, frames).toPandas() if frames else pd.DataFrame()
+    with spark_failures(f"keys of feature sets {', '.join(each.name for each in feature_sets)}"):
+        found = reduce(DataFrame.unionByName, frames).toPandas() if frames else pd.DataFrame()
     return [
         found.loc[found[_SET] == number, [_CODE, KEY]]
         if isinstance(each.members, DataFrame)

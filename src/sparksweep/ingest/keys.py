@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from sparksweep.ingest.held_tables import MOST_LISTED
 from sparksweep.ingest.repeated_keys import RepeatedKeys, float_texts
 from sparksweep.ingest.schema import LINE
+from sparksweep.ingest.spark_failures import spark_failures
 
 __all__ = ["find_common_key", "find_repeated_keys"]
 
@@ -33,14 +34,15 @@ def find_repeated_keys(table_df: DataFrame, key: Sequence[str], are_there: bool 
     are_there : bool
         That there are some is known: they need not be counted first.
     """
-    counted = None if are_there else _count(table_df, key)
-    if counted == (0, 0):
-        return None
-    rows_pdf = _rows(table_df, key)
-    if rows_pdf.empty:
-        return None
-    if counted is None and len(rows_pdf) == MOST_LISTED:
-        counted = _count(table_df, key)
+    with spark_failures(f"repeated keys ({', '.join(key)})"):
+        counted = None if are_there else _count(table_df, key)
+        if counted == (0, 0):
+            return None
+        rows_pdf = _rows(table_df, key)
+        if rows_pdf.empty:
+            return None
+        if counted is None and len(rows_pdf) == MOST_LISTED:
+            counted = _count(table_df, key)
     return RepeatedKeys.of(rows_pdf, key, counted)
 
 
@@ -67,5 +69,6 @@ def find_common_key(
     """Return the first key of a table that another one has too, with its line in each, or None."""
     other_df = other_df.select(*key, F.col(LINE).alias("other"))
     both_df = table_df.select(*key, LINE).join(other_df, on=list(key), how="inner")
-    first = both_df.agg(F.min(F.struct(LINE, "other", *key)).alias("first")).collect()[0]["first"]
+    with spark_failures(f"common keys ({', '.join(key)})"):
+        first = both_df.agg(F.min(F.struct(LINE, "other", *key)).alias("first")).collect()[0]["first"]
     return None if first is None else ({name: first[name] for name in key}, first[LINE], first["other"])

@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sparksweep.errors import UsageError
+from sparksweep.ingest.spark_failures import spark_failures
 
 __all__ = ["Orphans", "Related", "Use", "relate"]
 
@@ -176,7 +177,9 @@ def _patterns_by_spark(uses: Sequence[Use]) -> Iterator[_Pattern]:
     patterns_df = of_value_df.groupBy("column", *is_there).agg(
         F.count("*").alias("n_values"), F.min("value").alias("example"), *sums
     )
-    for row in patterns_df.collect():
+    with spark_failures(f"values of {', '.join(sorted({each.column for each in uses}))}"):
+        rows_of_patterns = patterns_df.collect()
+    for row in rows_of_patterns:
         places = frozenset(each.name for n, each in enumerate(uses) if row[f"has{n}"])
         rows = {each.name: row[f"n{n}"] for n, each in enumerate(uses)}
         yield _Pattern(row["column"], places, row["n_values"], row["example"], rows)

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from sparksweep.errors import SparksweepError, StorageError
 from sparksweep.storage import Store
 
-__all__ = ["write_parquet"]
+__all__ = ["innermost_cause", "write_parquet"]
 
 # Class and message of an exception as Java prints it, inside a longer text.
 _JAVA_EXCEPTION = re.compile(r"((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error)): ([^\n]*)")
@@ -46,13 +46,13 @@ def write_parquet(frame: DataFrame, store: Store, path: str, plain: Iterable[str
         options["parquet.block.size"] = str(ROW_GROUP_BYTES)
         frame.write.mode("overwrite").options(**options).parquet(store.uri(path))
     except Exception as error:  # Spark's own kinds differ from version to version
-        place, cause = store.shown(path), _innermost_cause(error)
+        place, cause = store.shown(path), innermost_cause(error)
         if _ABOUT_FILES.search(cause):
             raise StorageError(f"{place}: cannot be written: {cause}; see to the disk or go elsewhere") from error
         raise SparksweepError(f"{place}: Spark could not make it: {cause}; see the lines above") from error
 
 
-def _innermost_cause(error: Exception) -> str:
+def innermost_cause(error: Exception) -> str:
     """Return class and message of the last exception in the JVM's chain, or in a Python worker, in one line."""
     java: Any = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
     text = str(error)

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from sparksweep.errors import DataError, UsageError
 from sparksweep.features import Encoding, Part, check_encoding, send_rows, write_parts
 from sparksweep.ingest import LINE, Tables
+from sparksweep.ingest.spark_failures import spark_failures
 from sparksweep.matrix import Manifest
 from sparksweep.storage import Store
 from sparksweep.talkingdata.facts import gather_facts
@@ -66,7 +67,8 @@ def build_matrices(
     _check_names(sets, encoding)
     parts = {"train": _train(tables), "test": _test(tables)}
     with send_rows(spark, parts) as rows, gather_facts(tables, rows) as facts:
-        feature_sets = [feature_set for name in sets for feature_set in BUILDERS[name](facts)]
+        with spark_failures(f"feature sets {', '.join(sets)}"):
+            feature_sets = [feature_set for name in sets for feature_set in BUILDERS[name](facts)]
         return write_parts(feature_sets, encoding, parts, store, folder, sources)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sparksweep.errors import DataError, SessionError, UsageError
+from sparksweep.errors import DataError, SessionError, SparksweepError, UsageError
 from sparksweep.eventlogs import build_log_matrices, check_expressions, parse_log_schema
 from sparksweep.ingest import Tables, ingest_tables, read_tables
 from sparksweep.matrix import open_matrix
@@ -175,6 +176,75 @@ def test_what_is_refused(spark, ingested, store):
             build_log_matrices(spark, tables, schema, ["hour"], "fraction", store, "m", {})
     finally:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+def test_an_expression_that_does_not_suit_a_line(spark, ingested, store):
+    schema, tables, _ = ingested
+    text = SCHEMA.replace("\"concat(weekday(time), '_', shop)\"", "cast(shop as int)").replace(
+        "lower(text)", "cast(text as int)"
+    )
+    schema = parse_log_schema(text.replace(", words: true", ""), "shop.yaml")
+    spark.conf.set("spark.sql.ansi.enabled", "true")  # as in Spark 4
+    try:
+        check_expressions(spark, schema)
+        for name, what in (("weekday_shop", "feature set weekday_shop"), ("word", "keys of feature sets word")):
+            with pytest.raises(SparksweepError) as caught:
+                build_log_matrices(spark, tables, schema, [name], "fraction", store, "m", {})
+            assert re.fullmatch(
+                f"{what}: Spark could not make it: .*CAST_INVALID_INPUT.*; see the lines above", str(caught.value)
+            )
+    finally:
+        spark.conf.set("spark.sql.ansi.enabled", "false")
+
+
+@pytest.mark.parametrize("by", ["regexp_replace(shop, '(', '')", "date_format(time, 'YYYY')"])
+def test_an_expression_that_suits_no_line(spark, by):
+    text = SCHEMA.replace("concat(weekday(time), '_', shop)", by)
+    with pytest.raises(UsageError) as caught:
+        check_expressions(spark, parse_log_schema(text, "shop.yaml"))
+    (line,) = str(caught.value).split("\n")
+    assert line.startswith(f"feature_sets.weekday_shop.by: {by!r}: ")
+    assert "Exception: " in line
+
+
+@pytest.mark.parametrize(
+    ("by", "text"),
+    [
+        ("hour('now')", "'now'"),
+        ("weekday(cast('today UTC' as date))", "'today UTC'"),
+        ("month(to_date('Tomorrow'))", "'Tomorrow'"),
+        ("if(time > 'yesterday', 1, 0)", "'yesterday'"),
+        ("hour(lower('NOW'))", "'lower(NOW)'"),
+        ("datediff(time, left('now', 3))", "'left(now, 3)'"),
+        ("year(nullif(time, 'now'))", "'now'"),
+        ("hour(time) + datediff(time, '2020-01-01') + if(time > '2020', 1, 0)", None),
+        ("if(shop = 'now' or length('today') > 3, month(to_date('2020', 'yyyy')), month(to_date(shop)))", None),
+    ],
+)
+def test_the_clock_is_no_part_of_an_expression(spark, by, text):
+    schema = parse_log_schema(SCHEMA.replace("hour(time), keys: [0,", f'"{by}", keys: [0,'), "shop.yaml")
+    if text is None:
+        return check_expressions(spark, schema)
+    with pytest.raises(UsageError) as caught:
+        check_expressions(spark, schema)
+    assert str(caught.value) == (
+        f"feature_sets.hour.by: {by!r}: {text} is made a time, and may be that of the clock; write it so that it "
+        "begins with a digit"
+    )
+
+
+def test_keys_are_whole_numbers(spark):
+    text = SCHEMA.replace("by: hour(time),", "by: \"date_format(time, 'HH')\",").replace(
+        "words: true}", "words: true}, keys: [1]"
+    )
+    with pytest.raises(UsageError) as caught:
+        check_expressions(spark, parse_log_schema(text, "shop.yaml"))
+    assert str(caught.value).split("\n") == [
+        "feature_sets.hour.by: \"date_format(time, 'HH')\" is text, and keys are whole numbers; use "
+        "cast(date_format(time, 'HH') as int), or leave keys out",
+        "feature_sets.word.lookup.key: 'lower(text)' is text, and keys are whole numbers; use "
+        "cast(lower(text) as int), or leave keys out",
+    ]
 
 
 def test_expressions_are_tried_without_a_row(spark):

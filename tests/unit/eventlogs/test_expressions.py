@@ -25,6 +25,8 @@ def problem(text):
         "if(price is null, -1, pmod(round(price, 0), 7))",
         "shop || '_' || date_format(time, 'yyyy-MM')",
         "price between 1 and (2 + 3) or shop like 'a%'",
+        "datediff(time, date '2026-01-31') + hour(timestamp  '2026-01-31 12:00:00')",
+        "case 'now' when shop then 'today' else 'tomorrow' end",
     ],
 )
 def test_scalar_expressions_may(text):
@@ -55,6 +57,11 @@ def test_scalar_expressions_may(text):
         ("1abc", "'1' at character 1 is no part of a scalar expression"),
         ("@x", "'@' at character 1 is no part of a scalar expression"),
         ("shop[0]", "'[' at character 5 is no part of a scalar expression"),
+        ("datediff(date 'today', time)", "date 'today' may be the clock's; a time begins with a digit"),
+        ("hour(timestamp\n'now')", "timestamp 'now' may be the clock's; a time begins with a digit"),
+        ("hour(Timestamp '\\u006eow')", "Timestamp '\\u006eow' may be the clock's"),
+        ("hour(`time` 'now')", "'now' may not follow 'time'"),
+        ("price 'now'", "'now' may not follow 'price'"),
         ("x -> x", "'x' is no column of the table"),
     ],
 )

@@ -77,7 +77,7 @@ def count_things(rows: SentRows, things: SentThings, batches: Batches) -> Iterat
 
 
 def first_things(rows: SentRows, things: SentThings, batches: Batches) -> Iterator[pa.RecordBatch]:
-    """Return what each line says, for whoever looks which of a row's lines is the first.
+    """Return what the first line of each row says, of lines that are looked at together; there may be earlier ones.
 
     Parameters
     ----------
@@ -93,11 +93,15 @@ def first_things(rows: SentRows, things: SentThings, batches: Batches) -> Iterat
     RecordBatch
         ``row`` int32, ``code`` int32, ``n`` int64: the line. The code of no thing is the number of things.
     """
-    for batch in batches:
+    for batch in _together(batches):
         ids, values, lines = _with_id(batch)
         numbers, known = rows.value.find(ids)
-        codes = _codes(values.filter(pa.array(known)), things.value, none=len(things.value))
-        yield _batch(row=numbers, code=codes, n=_ints(lines)[known])
+        places, lines = np.flatnonzero(known), _ints(lines)[known]
+        order = np.lexsort((lines, numbers))
+        _, begins = np.unique(numbers[order], return_index=True)
+        first = order[begins]
+        codes = _codes(values.take(pa.array(places[first])), things.value, none=len(things.value))
+        yield _batch(row=numbers[first], code=codes, n=lines[first])
 
 
 @python_task

@@ -84,13 +84,22 @@ def test_rows_of_no_ids():
     assert found(count_things(nobody, THINGS, [pairs([(5, "b")])])) == []
 
 
-def test_what_each_line_says_for_who_looks_for_the_first():
+def test_what_first_lines_say():
     lines = batch(
         id=pa.array([5, 3, None, 9, 9], pa.int64()),
         thing=pa.array(["c", "z", "a", None, "a"]),
         line=pa.array([4, 5, 6, 7, 8], pa.int64()),
     )
-    assert found(first_things(ROWS, THINGS, [lines])) == [(5, 2, 4), (0, 3, 7), (0, 0, 8)]
+    assert found(first_things(ROWS, THINGS, [lines])) == [(0, 3, 7), (5, 2, 4)]
+
+
+def test_of_lines_that_are_looked_at_together_the_first_of_a_row_is_said(monkeypatch):
+    monkeypatch.setattr(coding, "_LOOKED_AT", 4)
+    lines = [(9, "a", 8), (5, "b", 9), (9, None, 2), (5, "a", 3), (9, "c", 1), (9, "b", 5)]
+    batches = [
+        batch(id=pa.array([id]), thing=pa.array([thing], pa.string()), line=pa.array([n])) for id, thing, n in lines
+    ]
+    assert found(first_things(ROWS, THINGS, batches)) == [(0, 3, 2), (5, 0, 3), (0, 2, 1)]
 
 
 @pytest.mark.slow

@@ -102,18 +102,20 @@ class SetSettings(_Section):
     Attributes
     ----------
     kind : {"one_hot", "share", "bag"}
-        1 for the row's only value (of several lines the first counts); the share of the row's lines; 1 for each value
-        that is met.
+        1 for the row's only value (of several lines the first counts); the share of the row's lines that have a value;
+        1 for each value that is met.
     table : str
         What is counted.
     by : str
-        A column of it, or a scalar Spark SQL expression over its columns: text or whole numbers.
+        A column of it, or a scalar Spark SQL expression over its columns: text or whole numbers. A line for which it is
+        null is not counted, in the total either; a value without a key in `lookup` counts in the total.
     through : str, optional
         A table that has the row's key, and by whose own key `table` names its lines: items of visits of customers.
     lookup : Lookup, optional
         Where the matrix's columns stand, if not in `by`.
     keys : list of int, optional
-        All columns there are; default are those that are met, sorted.
+        All columns there are, of a set whose values, or keys of `lookup`, are whole numbers; default are those that
+        are met, sorted.
     """
 
     kind: Literal["one_hot", "share", "bag"]

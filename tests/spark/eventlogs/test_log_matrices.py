@@ -125,6 +125,34 @@ def test_every_cell_is_what_pandas_computes(spark, ingested, shop, with_values):
     assert found.tobytes() == cells.tobytes()
 
 
+def test_a_line_without_a_value_is_not_counted_and_a_value_without_a_key_is(spark, ingested, shop):
+    text = (
+        SCHEMA.replace("concat(weekday(time), '_', shop)", "nullif(shop, 'north')")
+        .replace("by: product, through: visits}", 'by: "nullif(product, 3)", through: visits}')
+        .replace("key: aisle}", 'key: "nullif(aisle, 0)"}')
+    )
+    schema, (_, tables, store), sets = (
+        parse_log_schema(text, "shop.yaml"),
+        ingested,
+        ["weekday_shop", "product", "aisle"],
+    )
+    build_log_matrices(spark, tables, schema, sets, "fraction", store, "matrix/n", {})
+    train = open_matrix(store.fetch("matrix/n/train"))
+    ids = shop["customers"]["customer_id"]
+    south = shop["visits"][shop["visits"]["shop"] == "south"]
+    items = shop["items"].merge(shop["visits"][["visit_id", "customer_id"]], on="visit_id")
+    others = items[items["product"] != 3]
+    aisles = items["product"].map(shop["products"].drop_duplicates("product").set_index("product")["aisle"])
+    columns = train.columns().to_pandas().groupby("feature_set")["key"].agg(list)
+    wanted = [
+        shares(south["customer_id"], south["shop"], ids, ["south"]),
+        shares(others["customer_id"], others["product"], ids, list(map(int, columns["product"]))),
+        shares(items["customer_id"], aisles.where(aisles != 0), ids, list(map(int, columns["aisle"]))),
+    ]
+    assert train.X.toarray().tobytes() == np.hstack(wanted).tobytes()
+    assert (columns["weekday_shop"], "3" in columns["product"], "0" in columns["aisle"]) == (["south"], False, False)
+
+
 def test_indicators_of_some_sets(spark, ingested, shop):
     schema, tables, store = ingested
     build_log_matrices(spark, tables, schema, ["aisle", "hour"], "indicator", store, "matrix/y", {})

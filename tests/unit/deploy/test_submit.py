@@ -71,9 +71,60 @@ def test_local_experiment_is_sent_along(submit, node):
     assert "\nmy experiment.yaml\n--workspace\n" in node.read("line")
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        "data:\n  source: raw\n  format: logs\n  schema_file: {}\n",
+        "data: {{source: raw, schema_file: '{}', format: logs}}\n",
+        'data: {{schema_file: "{}"}} # schema_file: old.yaml\n',
+        "data:\n  # schema_file: old.yaml\n  schema_file: {}   # of the shop\nsearch: {{cv: 3}}",
+    ],
+)
+def test_local_schema_file_is_sent_along(submit, node, data):
+    mine, schema = node.folder / "mine.yaml", node.folder / "logs" / "my shop.yaml"
+    schema.parent.mkdir()
+    schema.touch()
+    mine.write_text(data.format("logs/my shop.yaml"))
+    ended = submit("mine.yaml", *NEEDED[1:], "--set", "search.cv=3")
+    assert ended.returncode == 0, ended.stderr
+    assert values(node, "--files") == ["mine.yaml,logs/my shop.yaml"]
+    assert values(node, "--set") == ["search.cv=3", "data.schema_file=my shop.yaml"]
+
+
+def test_schema_file_of_the_command_line_is_sent_along(submit, node):
+    (node.folder / "mine.yaml").write_text("data: {schema_file: gone.yaml}\n")
+    (node.folder / "shop.yaml").touch()
+    submit("mine.yaml", *NEEDED[1:], "--set", f"data.schema_file={node.folder}/shop.yaml")
+    assert values(node, "--files") == [f"mine.yaml,{node.folder}/shop.yaml"]
+    assert values(node, "--set")[-1] == "data.schema_file=shop.yaml"
+    submit("wasbs://c@a/mine.yaml", *NEEDED[1:], "--set=data.schema_file=shop.yaml")
+    assert values(node, "--files") == ["shop.yaml"]
+
+
+def test_schema_file_that_is_a_uri_is_left_to_the_driver(submit, node):
+    (node.folder / "mine.yaml").write_text("data: {schema_file: wasbs://c@a/shop.yaml}\n")
+    submit("mine.yaml", *NEEDED[1:])
+    assert (values(node, "--files"), values(node, "--set")) == (["mine.yaml"], [])
+
+
+def test_schema_file_that_cannot_be_sent(submit, node):
+    (node.folder / "mine.yaml").write_text("data:\n  schema_file: logs/mine.yaml\n")
+    ended = submit("mine.yaml", *NEEDED[1:])
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "sparksweep: no file logs/mine.yaml, which data.schema_file names: give its path from here, or a URI; see "
+        "deploy/hdinsight/submit --help\n"
+    )
+    (node.folder / "logs").mkdir()
+    (node.folder / "logs" / "mine.yaml").touch()
+    ended = submit("mine.yaml", *NEEDED[1:])
+    assert (ended.returncode, node.read("line")) == (2, "")
+    assert ended.stderr.startswith("sparksweep: experiment and data.schema_file are both named mine.yaml: rename one; ")
+
+
 def test_other_master_runs_in_client_mode_on_the_file_itself(submit, node):
     mine = node.folder / "mine.yaml"
-    mine.touch()
+    mine.write_text("data: {schema_file: shop.yaml}\n")
     submit(str(mine), *NEEDED[1:], "--master", "local[2]")
     assert (values(node, "--master"), values(node, "--deploy-mode")) == (["local[2]"], ["client"])
     assert values(node, "--files") == []

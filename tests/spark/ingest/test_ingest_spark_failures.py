@@ -19,7 +19,7 @@ def broken(spark):
 
 
 def test_looks_for_keys(broken):
-    said = "keys \\(id\\): Spark could not make it: .*line 2 is broken; see the lines above$"
+    said = "keys \\(id\\): Spark could not make it: .*line 2 is broken.*; see the lines above$"
     with pytest.raises(SparksweepError, match=f"^repeated {said}"):
         find_repeated_keys(broken, ["id"])
     with pytest.raises(SparksweepError, match=f"^common {said}"):
@@ -27,7 +27,9 @@ def test_looks_for_keys(broken):
 
 
 def test_looks_from_table_to_table(broken):
-    with pytest.raises(SparksweepError, match=r"^values of id: Spark could not make it: .*line 2 is broken; see the "):
+    with pytest.raises(
+        SparksweepError, match=r"^values of id: Spark could not make it: .*line 2 is broken.*; see the "
+    ):
         relate([Use("events", "id", "bigint", lambda: broken, None)], {}, [])
 
 

@@ -241,7 +241,8 @@ def _problems(schema: LogSchema) -> Iterator[str]:
 def _table_problems(schema: LogSchema, name: str, table: LogTable) -> Iterator[str]:
     if name.lower() == "value_counts":
         yield f"tables.{name}: this name is taken; rename the file"
-    for column in table.columns:
+    for column, kind in table.columns.items():
+        yield from _column_problems(f"tables.{name}.columns.{column}", column, kind)
         if not is_name(column):
             yield f"tables.{name}.columns: {column!r} is no name (letters, digits and _)"
         if column.lower() in RESERVED or sum(column.lower() == other.lower() for other in table.columns) > 1:
@@ -256,6 +257,16 @@ def _table_problems(schema: LogSchema, name: str, table: LogTable) -> Iterator[s
             if other in schema.tables:
                 yield from _unknown(f"{where}: table {other}", column, schema.tables[other].columns, "column")
                 yield from _unlike(where, schema, (name, column), (other, column))
+
+
+def _column_problems(place: str, name: str, column: ColumnType | LogColumn) -> Iterator[str]:
+    if isinstance(column, LogColumn) and column.nullable and column.type == "string":
+        yield (
+            f"{place}: nullable is nothing for string: an empty field is the empty text; count by nullif({name}, '') "
+            "where it is none"
+        )
+    if isinstance(column, LogColumn) and column.placeholders and column.type in ("string", "timestamp"):
+        yield f"{place}: placeholders are of numbers, not of {column.type}"
 
 
 def _key_problems(name: str, table: LogTable) -> Iterator[str]:

@@ -103,6 +103,17 @@ def test_without_test_rows():
     ("path", "value", "line"),
     [
         ("tables/visits/columns/time", "date", "tables.visits.columns.time: input should be "),
+        (
+            "tables/customers/columns/segment",
+            {"type": "string", "nullable": True},
+            "tables.customers.columns.segment: nullable is nothing for string: an empty field is the empty text; count "
+            "by nullif(segment, '') where it is none",
+        ),
+        (
+            "tables/visits/columns/time",
+            {"type": "timestamp", "placeholders": [0]},
+            "tables.visits.columns.time: placeholders are of numbers, not of timestamp",
+        ),
         ("tables/visits/colums", {}, "tables.visits.colums: unknown key"),
         ("tables/visits/key", ["visit"], "tables.visits.key: no column 'visit'; did you mean 'visit_id'? (known: "),
         ("tables/visits/columns/a b", "int32", "tables.visits.columns: 'a b' is no name (letters, digits and _)"),

@@ -1,4 +1,4 @@
-"""What the README shows is so: its experiment is the shipped one, its commands parse."""
+"""What README and docs/ show is so: the experiment is the shipped one, commands parse, each key of a schema is told."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+EVENT_LOGS = (ROOT / "docs" / "own-event-logs.md").read_text(encoding="utf-8")
 EXPERIMENTS = re.findall(r"^```yaml\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-COMMANDS = [shlex.split(text, comments=True) for text in re.findall(r"\.venv/bin/sparksweep ([^`\n]+)", README)]
+COMMANDS = [
+    shlex.split(text, comments=True) for text in re.findall(r"\.venv/bin/sparksweep ([^`\n]+)", README + EVENT_LOGS)
+]
 
 
 def test_the_experiment_is_the_one_that_scripts_run_uses():
@@ -36,11 +39,26 @@ def test_each_command_has_the_options_shown(command):
     assert subcommand.make_context(name, rest).params
 
 
-def test_the_schema_of_event_logs_is_one():
-    from sparksweep.eventlogs import parse_log_schema
+def test_each_key_of_a_schema_is_told():
+    from sparksweep.eventlogs import schema
 
-    (shown,) = (text for text in EXPERIMENTS if "feature_sets:" in text)
-    assert set(parse_log_schema(shown, "README.md").feature_sets) == {"hour", "product", "aisle", "word", "segment"}
+    keys = re.split(r"^A column is|^`(?:tables|rows|feature_sets)`|^A `lookup`", EVENT_LOGS, flags=re.MULTILINE)[1:]
+    models = (schema.LogTable, schema.LogColumn, schema.Rows, schema.SetSettings, schema.Lookup)
+    told = [set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) for text in keys]
+    assert told == [set(model.model_fields) - {"type"} for model in models]
+
+
+def test_each_function_of_an_expression_is_told():
+    from sparksweep.eventlogs.expressions import FUNCTIONS
+
+    (listed,) = re.findall(r"of these functions:\n\n`([^`]*)`", EVENT_LOGS)
+    assert listed.split() == sorted(FUNCTIONS)
+
+
+def test_links_lead_to_files():
+    for text, folder in ((README, ROOT), (EVENT_LOGS, ROOT / "docs")):
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert (folder / link).exists(), link
 
 
 def test_there_are_commands_to_look_at():

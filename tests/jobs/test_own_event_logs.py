@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.jobs.shown import assert_shown
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -38,12 +39,6 @@ def _run(line, command):
     return subprocess.run(shell, check=True, capture_output=True, text=True).stdout
 
 
-def same(text):
-    """Return a text without what differs from run to run, and from machine to machine."""
-    text = re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{8}", "RUN", text)
-    return [re.sub(r"\d\.\d{4,}", lambda found: f"{float(found[0]):.2f}", line).rstrip() for line in text.splitlines()]
-
-
 def test_the_files_are_there():
     assert [name for name, _ in FILES] == ["make_shop.py", "shop.yaml", "churn.yaml"]
     assert len(SHOWN) == 5
@@ -51,6 +46,4 @@ def test_the_files_are_there():
 
 @pytest.mark.parametrize(("line", "shown"), SHOWN, ids=[line for line, _ in SHOWN])
 def test_a_command_says_what_is_shown(said, line, shown):
-    lines = ["(?:.*\n)*" if each == "..." else re.escape(each) + "\n" for each in same(shown)]
-    found = "".join(f"{each}\n" for each in same(said[line]))
-    assert re.fullmatch("".join(lines), found), found
+    assert_shown(shown, said[line])

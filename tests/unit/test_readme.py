@@ -39,6 +39,13 @@ def test_each_command_has_the_options_shown(command):
     assert subcommand.make_context(name, rest).params
 
 
+def test_the_schema_shown_is_part_of_the_whole_one():
+    (shown,) = (yaml.safe_load(text) for text in EXPERIMENTS if "feature_sets:" in text)
+    (whole,) = (yaml.safe_load(text) for text in re.findall(r"^```yaml\n(tables:.*?)^```$", EVENT_LOGS, re.M | re.S))
+    assert shown["rows"] == whole["rows"]
+    assert shown["feature_sets"].items() <= whole["feature_sets"].items()
+
+
 def test_each_key_of_a_schema_is_told():
     from sparksweep.eventlogs import schema
 

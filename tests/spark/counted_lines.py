@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 import pyarrow as pa
-from pyspark.sql import functions as F
 
 from sparksweep.features.coding import COUNTED
 from sparksweep.features.packets import KIND, PACKET, unpacked
 
 
-def counted_lines(frame):
+def counted_lines(made):
     """Return (row, code, n) of counts, each (row, code) once, their n added up."""
-    packets = frame.select(PACKET, F.lit(0).alias(KIND)).collect()
+    packets = made.packets(0).select(PACKET, KIND).collect()
     columns = [
         pa.array([row[name] for row in packets], kind) for name, kind in ((PACKET, pa.binary()), (KIND, pa.int32()))
     ]

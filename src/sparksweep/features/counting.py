@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +23,7 @@ from pyspark.sql.pandas.types import from_arrow_type, to_arrow_type
 
 from sparksweep.errors import UsageError
 from sparksweep.features.coding import bundle_codes, count_owned, count_things, first_things, owner_rows
-from sparksweep.features.packets import KIND, PART, SCHEMA, Deal, dealt
+from sparksweep.features.packets import PART, SCHEMA, Batches, Deal, dealt
 from sparksweep.features.rows import Rows
 from sparksweep.ingest import LINE
 from sparksweep.session import local_folders
@@ -42,9 +42,11 @@ class Counts:
 
     Attributes
     ----------
-    frame : DataFrame
-        Packets (`sparksweep.features.packets`) of ``row`` int32, ``code`` int32, ``n`` int64, dealt by row; a
-        (row, code) may have several lines, whose `n` add up.
+    source : DataFrame
+        What is counted.
+    task : callable
+        Turns its batches into ``row`` int32, ``code`` int32, ``n`` int64; a (row, code) may have several lines, whose
+        `n` add up.
     by : str
         The column that names what is counted.
     kind : DataType
@@ -60,7 +62,8 @@ class Counts:
         Into how many partitions the rows are dealt out.
     """
 
-    frame: DataFrame
+    source: DataFrame
+    task: Callable[[Batches], Batches]
     by: str
     kind: T.DataType
     things: pa.Array
@@ -72,6 +75,10 @@ class Counts:
     def n_codes(self) -> int:
         """How many codes there can be."""
         return len(self.things) + self.is_first
+
+    def packets(self, kind: int) -> DataFrame:
+        """Return the counts as packets of a kind (`sparksweep.features.packets`), dealt by row."""
+        return _packets(self.source, self.task, self.n_partitions, kind)
 
 
 @contextmanager
@@ -115,7 +122,7 @@ def counted(
     with broadcast(named_df.sparkSession, things) as sent:
         task = partial(first_things if first else count_things, rows, sent)
         n_partitions = _row_partitions(named_df.sparkSession)
-        yield Counts(_packets(named_df, task, n_partitions), by, kind, things, sent, n_partitions, first)
+        yield Counts(named_df, task, by, kind, things, sent, n_partitions, first)
 
 
 @contextmanager
@@ -166,13 +173,11 @@ def counted_by_owner(
         n_partitions = _shuffle_partitions(named_df.sparkSession)
         owners_of_rows = (owners_df.select(owner_id, key), partial(owner_rows, rows))
         bundles = (named_df.select(owner_id, by), partial(bundle_codes, sent))
-        sides = [
-            _packets(*side, n_partitions).withColumn(KIND, F.lit(n)) for n, side in enumerate((owners_of_rows, bundles))
-        ]
-        together_df = sides[0].unionByName(sides[1]).repartition(n_partitions, PART)
+        sides = [_packets(*side, n_partitions, place) for place, side in enumerate((owners_of_rows, bundles))]
+        together_df = sides[0].union(sides[1]).repartition(n_partitions, PART)
         task = partial(count_owned, len(things), pa.string() if is_text else pa.int64())
         n_of_rows = _row_partitions(named_df.sparkSession)
-        yield Counts(_packets(together_df, task, n_of_rows), by, kind, things, sent, n_of_rows)
+        yield Counts(together_df, task, by, kind, things, sent, n_of_rows)
 
 
 @contextmanager
@@ -201,8 +206,8 @@ def _shuffle_partitions(spark: SparkSession) -> int:
     return int(spark.conf.get("spark.sql.shuffle.partitions") or _MOST_PARTITIONS)
 
 
-def _packets(frame: DataFrame, task: Callable[[Any], Any], n_partitions: int) -> DataFrame:
-    return frame.mapInArrow(partial(dealt, task, Deal(n_partitions)), SCHEMA)
+def _packets(frame: DataFrame, task: Callable[[Batches], Batches], n_partitions: int, kind: int) -> DataFrame:
+    return frame.mapInArrow(partial(dealt, task, Deal(n_partitions), kind), SCHEMA)
 
 
 def _countable(named_df: DataFrame, by: str) -> T.DataType:

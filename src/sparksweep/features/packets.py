@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from sparksweep.python_tasks import python_task
 
-__all__ = ["KIND", "PART", "SCHEMA", "Deal", "dealt", "unpacked"]
+__all__ = ["KIND", "PART", "SCHEMA", "Batches", "Deal", "dealt", "unpacked"]
 
 PART, PACKET, KIND = "part", "packet", "kind"
-SCHEMA = f"{PART} int, {PACKET} binary"
+SCHEMA = f"{PART} int, {KIND} int, {PACKET} binary"
 """Of a frame of packets."""
 
 Batches = Iterable[pa.RecordBatch]
@@ -55,13 +55,15 @@ class Deal:
             numbers += np.int32(len(numbers))
         return np.array([found[place] for place in range(self.n)], dtype=np.int32)
 
-    def packed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return a line ``part``, ``packet`` for each partition that gets lines of a batch.
+    def packed(self, batch: pa.RecordBatch, kind: int) -> pa.RecordBatch:
+        """Return a line ``part``, ``kind``, ``packet`` for each partition that gets lines of a batch.
 
         Parameters
         ----------
         batch : RecordBatch
             Lines with the same value in the first column, whole numbers or text, go to the same partition.
+        kind : int
+            By which whoever unpacks them tells them from others.
         """
         places = _spread(batch.column(0)) % np.uint64(self.n)
         order = np.argsort(places, kind="stable")
@@ -70,15 +72,16 @@ class Deal:
         dealt_to = np.flatnonzero(np.diff(cuts))
         slices = (ordered.slice(cuts[place], cuts[place + 1] - cuts[place]) for place in dealt_to)
         packets = pa.array([each.serialize().to_pybytes() for each in slices], pa.binary())
-        return pa.RecordBatch.from_arrays([pa.array(self.parts[dealt_to]), packets], names=[PART, PACKET])
+        kinds = pa.array(np.full(len(dealt_to), kind, dtype=np.int32))
+        return pa.RecordBatch.from_arrays([pa.array(self.parts[dealt_to]), kinds, packets], names=[PART, KIND, PACKET])
 
 
 @python_task
-def dealt(task: Callable[[Batches], Batches], deal: Deal, batches: Batches) -> Iterator[pa.RecordBatch]:
-    """Do a task, and pack what comes of it."""
+def dealt(task: Callable[[Batches], Batches], deal: Deal, kind: int, batches: Batches) -> Iterator[pa.RecordBatch]:
+    """Do a task, and pack what comes of it as packets of one kind."""
     for batch in task(batches):
         if batch.num_rows:
-            yield deal.packed(batch)
+            yield deal.packed(batch, kind)
 
 
 def unpacked(batches: Batches, schemas: list[pa.Schema]) -> list[pa.Table]:

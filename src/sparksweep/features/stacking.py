@@ -19,13 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 from scipy.sparse import csr_matrix
 
 from sparksweep.errors import UsageError
 from sparksweep.features.counting import Counts, broadcast
 from sparksweep.features.entries import SCHEMA, TYPES, Membership, row_entries
-from sparksweep.features.packets import KIND, PART
+from sparksweep.features.packets import PART
 from sparksweep.features.sets import Encoding, FeatureSet
 from sparksweep.features.vocabulary import Vocabulary, build_vocabulary, column_of_codes, columns_table
 from sparksweep.ingest.writing import write_parquet
@@ -87,8 +86,7 @@ def stack(
     if others:
         raise UsageError("counts that were made with different spark.sql.shuffle.partitions do not fit together")
     membership = _membership(feature_sets, encoding, vocabularies, counts, columns.num_rows)
-    of_kinds = (each.frame.withColumn(KIND, F.lit(kind)) for kind, each in enumerate(counts))
-    counts_df = reduce(DataFrame.unionByName, of_kinds)
+    counts_df = reduce(DataFrame.union, (each.packets(kind) for kind, each in enumerate(counts)))
     with draft(store, folder) as entries, broadcast(counts_df.sparkSession, membership) as sent:
         write_parquet(_by_row(counts_df, n_partitions).mapInArrow(partial(row_entries, sent), SCHEMA), store, entries)
         files = sorted(store.fetch(entries).glob("*.parquet"))

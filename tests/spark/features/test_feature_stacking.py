@@ -95,7 +95,7 @@ def test_nothing_stays_cached(spark, things, labels, store, rows):
 
 def lines(counts):
     """Return (row, thing, n), each (row, thing) once."""
-    return sorted((row, counts.things[code].as_py(), n) for row, code, n in counted_lines(counts.frame))
+    return sorted((row, counts.things[code].as_py(), n) for row, code, n in counted_lines(counts))
 
 
 def test_counts(spark, rows):
@@ -203,7 +203,7 @@ def test_log_of_owners_is_shuffled_once_and_as_packets(spark, rows, setting, ada
     log = spark.range(1000).selectExpr("id div 10 AS owner", "id % 7 AS app")
     owners = spark.range(100).selectExpr("id AS owner", "id % 5 AS id")
     with counted_by_owner(log, "app", owners, "owner", "id", rows) as counts:
-        plan = counts.frame._jdf.queryExecution().executedPlan().toString()
+        plan = counts.packets(0)._jdf.queryExecution().executedPlan().toString()
         assert sum(n for _, _, n in lines(counts)) == 1000
     # Where it is adaptive, both the plan that ran and the one before it are shown.
     assert (

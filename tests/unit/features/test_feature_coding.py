@@ -166,7 +166,7 @@ def test_what_owners_have_is_counted_for_their_rows(kind):
     name = pa.array([1, 2, 3, 4]).cast(kind)
     owners = batch(owner=name, row=pa.array([0, 0, 5, 6], pa.int32()))
     bundles = batch(owner=pa.array([1, 2, 1, 9, 3]).cast(kind), codes=packed([0, 1, 0], [0], [0], [2], [1], kind="<i4"))
-    sides = [packets_of(bundles, 1), packets_of(owners, 0)]
+    sides = [Deal(2).packed(bundles, 1), Deal(2).packed(owners, 0)]
     assert sorted(found(count_owned(3, kind, sides))) == [(0, 0, 4), (0, 1, 1), (5, 1, 1)]
     assert found(count_owned(3, kind, sides[:1])) == found(count_owned(3, kind, sides[1:])) == []
 
@@ -204,12 +204,7 @@ def decoded(block):
 def counts_of(*lines, kind=0):
     rows, codes, n = zip(*lines, strict=True)
     counts = [pa.array(rows, pa.int32()), pa.array(codes, pa.int32()), pa.array(n, pa.int64())]
-    return packets_of(pa.RecordBatch.from_arrays(counts, schema=COUNTED), kind)
-
-
-def packets_of(lines, kind):
-    packets = Deal(2).packed(lines)["packet"]
-    return batch(packet=packets, kind=pa.array([kind] * len(packets), pa.int32()))
+    return Deal(2).packed(pa.RecordBatch.from_arrays(counts, schema=COUNTED), kind)
 
 
 def test_entries_of_rows(monkeypatch):

@@ -20,12 +20,6 @@ def batch(lines, schema):
     return pa.RecordBatch.from_pylist([dict(zip(("id", "n"), line, strict=True)) for line in lines], schema)
 
 
-def of_kind(packets, kind):
-    return pa.RecordBatch.from_arrays(
-        [packets.column(PACKET), pa.array([kind] * packets.num_rows, pa.int32())], names=[PACKET, KIND]
-    )
-
-
 def lines_of(table):
     return list(zip(*table.to_pydict().values(), strict=True))
 
@@ -35,36 +29,38 @@ def lines_of(table):
 def test_lines_of_one_value_go_to_one_partition_and_none_is_lost(schema, data, n):
     lines = data.draw(st.lists(st.tuples(VALUES[schema], st.integers(0, 5)), max_size=20))
     deal = Deal(n)
-    packets = [deal.packed(batch(part, schema)) for part in (lines[:7], lines[7:])]
+    packets = [deal.packed(batch(part, schema), 0) for part in (lines[:7], lines[7:])]
     parts = {}
     for each in packets:
-        assert each.schema.names == [PART, PACKET]
+        assert each.schema.names == [PART, KIND, PACKET]
         assert len(set(each[PART].to_pylist())) == each.num_rows <= n
         for part, place in zip(each[PART].to_pylist(), range(each.num_rows), strict=True):
-            (table,) = unpacked([of_kind(each.slice(place, 1), 0)], [schema])
+            (table,) = unpacked([each.slice(place, 1)], [schema])
             assert table.num_rows
             for value, _ in lines_of(table):
                 assert parts.setdefault(value, part) == part
-    (together,) = unpacked([of_kind(each, 0) for each in packets], [schema])
+    (together,) = unpacked(packets, [schema])
     assert Counter(lines_of(together)) == Counter(lines)
     assert set(parts.values()) <= set(deal.parts.tolist())
 
 
 def test_kinds_are_kept_apart():
-    numbers, texts = Deal(2).packed(batch([(7, 1)], NUMBERS)), Deal(2).packed(batch([("x", 2)], TEXTS))
-    found = unpacked([of_kind(texts, 1), of_kind(numbers, 0), of_kind(numbers, 0)], [NUMBERS, TEXTS])
+    numbers, texts = Deal(2).packed(batch([(7, 1)], NUMBERS), 0), Deal(2).packed(batch([("x", 2)], TEXTS), 1)
+    found = unpacked([texts, numbers, numbers], [NUMBERS, TEXTS])
     assert [lines_of(table) for table in found] == [[(7, 1), (7, 1)], [("x", 2)]]
     assert [table.num_rows for table in unpacked([], [NUMBERS, TEXTS])] == [0, 0]
 
 
 def test_a_task_that_yields_nothing_leaves_no_packet():
-    assert list(dealt(iter, Deal(3), [batch([], NUMBERS)])) == []
+    assert list(dealt(iter, Deal(3), 0, [batch([], NUMBERS)])) == []
 
 
 def test_partitions_get_about_as_much_each():
     """Also of numbers that are alike, such as those of every eighth thing."""
     for numbers in (np.arange(80_000), np.arange(80_000) * 8, np.arange(80_000) << 32):
-        packets = Deal(8).packed(pa.RecordBatch.from_arrays([pa.array(numbers), pa.array(numbers)], names=["id", "n"]))
+        packets = Deal(8).packed(
+            pa.RecordBatch.from_arrays([pa.array(numbers), pa.array(numbers)], names=["id", "n"]), 0
+        )
         sizes = [len(packet) for packet in packets[PACKET].to_pylist()]
         assert len(sizes) == 8
         assert max(sizes) < 1.2 * min(sizes)

@@ -49,8 +49,10 @@ class Fault:
         Called, in a thread, before anything else happens to such a request.
     delay : float
         Seconds before it is passed on.
-    status, code, headers
-        The answer it gets in place of the service's, if there is a status.
+    status, code, text
+        Of the answer that it gets in place of the service's; without a text it is XML as the service's own.
+    headers
+        What such an answer, or the service's, has besides.
     cut_request_at : int, optional
         Bytes of its body after which the connection breaks.
     lose_answer : bool
@@ -75,6 +77,7 @@ class Fault:
     delay: float = 0.0
     status: int | None = None
     code: str = "ServerBusy"
+    text: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     cut_request_at: int | None = None
     lose_answer: bool = False
@@ -103,6 +106,7 @@ class Fault:
 
 
 NO_FAULT = Fault()
+NAMELESS = {"": "a header without a name"}  # of which urllib3 warns, with the address
 
 
 @dataclass
@@ -234,10 +238,15 @@ def _broken(request: web.BaseRequest, reset: bool) -> web.Response:
 
 
 def _refusal(request: web.BaseRequest, fault: Fault) -> web.Response:
-    """Return an error in the service's form."""
-    text = "" if request.method == "HEAD" else ERROR.format(code=fault.code)
-    headers = {"x-ms-error-code": fault.code, **fault.headers}
-    return web.Response(status=fault.status or 500, text=text, content_type="application/xml", headers=headers)
+    """Return an error."""
+    text = ERROR.format(code=fault.code) if fault.text is None else fault.text
+    headers = {**({"x-ms-error-code": fault.code} if fault.code else {}), **fault.headers}
+    return web.Response(
+        status=fault.status or 500,
+        text="" if request.method == "HEAD" else text,
+        content_type="application/xml" if fault.text is None else "text/plain",
+        headers=headers,
+    )
 
 
 async def _pass_on(request: web.BaseRequest, answer: ClientResponse, fault: Fault, seen: Seen) -> web.StreamResponse:
@@ -246,6 +255,7 @@ async def _pass_on(request: web.BaseRequest, answer: ClientResponse, fault: Faul
     for name, value in answer.headers.items():
         if name.lower() not in OF_CONNECTION:
             response.headers.add(name, value)
+    response.headers.extend(fault.headers)
     if "Content-Length" not in answer.headers and request.method != "HEAD" and answer.status not in (204, 304):
         response.enable_chunked_encoding()
     with suppress(ConnectionError):  # the client may have gone

@@ -14,7 +14,7 @@ from email.utils import format_datetime
 
 import pytest
 from azure.storage.blob import ContentSettings, generate_container_sas
-from tests.cluster.fault_proxy import Fault
+from tests.cluster.fault_proxy import NAMELESS, Fault
 
 from sparksweep.errors import ExpiredAccess, StorageError
 from sparksweep.storage.blobs import Sas, open_blob_folder, ranges, retrying, streams
@@ -172,6 +172,21 @@ def test_a_slow_answer_is_waited_for(blob, fault_proxy, monkeypatch):
     fault_proxy.add(Fault(path="x.zip", pace=150_000))
     assert read(blob) == DATA
     assert len([seen for seen in fault_proxy.seen if seen.range]) == 6
+
+
+def test_a_malformed_header_is_not_told_with_the_address(blob, fault_proxy, caplog):
+    fault = fault_proxy.add(Fault(path="x.zip", headers=NAMELESS, times=999))
+    assert read(blob) == DATA
+    assert fault.hits == 6
+    assert caplog.text == ""
+
+
+def test_a_refusal_of_another_hand_is_one_line(folder, fault_proxy, caplog):
+    """As of a proxy between: no code, and no XML."""
+    fault_proxy.add(Fault(status=403, code="", text="Forbidden by the house", times=9))
+    with pytest.raises(StorageError, match=r"the service refuses the login by .* \(403\); check key, SAS or role$"):
+        open_blob_folder(folder).files()
+    assert caplog.text == ""
 
 
 def test_a_replaced_blob_is_no_mixture(blob, container, fault_proxy):

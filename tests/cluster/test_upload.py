@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import pytest
 from azure.storage.blob import ContentSettings, generate_container_sas
-from tests.cluster.fault_proxy import Fault
+from tests.cluster.fault_proxy import NAMELESS, Fault
 
 from sparksweep.cli import main
 from sparksweep.storage.blobs import uploading
@@ -210,19 +210,25 @@ def test_a_login_that_may_too_little_is_told_before_the_first_byte(
     assert sum(seen.received for seen in fault_proxy.seen) == n_bytes
 
 
-@pytest.mark.parametrize("spoil", ["refused", "unreachable", "expired"])
-def test_the_signature_is_in_no_message(zips, uri, sas, fault_proxy, monkeypatch, capfd, spoil):
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [("refused", "cannot write "), ("unreachable", "cannot "), ("expired", "its SAS ended "), ("a header", "")],
+)
+def test_the_signature_is_in_no_message(zips, uri, sas, fault_proxy, monkeypatch, capfd, caplog, spoil, told):
     monkeypatch.setattr(PatientRetry, "get_backoff_time", lambda self, settings: 0.0)
     token = sas("rcw", expiry="2020-01-01T00:00:00Z" if spoil == "expired" else "2099-01-01T00:00:00Z")
     if spoil == "refused":
         fault_proxy.add(Fault("PUT", BLOCK, status=409, code="LeaseIdMissing", times=99))
     elif spoil == "unreachable":
         uri = uri.replace(str(fault_proxy.port), "1")
-    assert main(["upload", str(zips), f"{uri}?{token}"]) == 1
+    else:
+        fault_proxy.add(Fault("*", headers=NAMELESS, times=999))
+    assert main(["upload", str(zips), f"{uri}?{token}"]) == bool(told)
     said = "".join(capfd.readouterr())
-    assert "sparksweep: error: cannot " in said
+    assert told in said
     for secret in (token.rpartition("sig=")[2], unquote(token.rpartition("sig=")[2])):
         assert secret not in said
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ them; ``failures`` turns what the service says into one line.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from sparksweep.lazy_names import lazy_names
@@ -32,6 +33,10 @@ __all__ = [
     "parse_address",
     "read_secrets",
 ]
+
+# They warn of what is mended here or is an error of ours in one line, urllib3 with the address and the SAS in it.
+for _library in ("azure", "urllib3"):
+    logging.getLogger(_library).setLevel(logging.ERROR)
 
 __getattr__ = lazy_names(
     __name__,

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import logging
 import shutil
 import threading
 from abc import ABC, abstractmethod
@@ -62,9 +61,6 @@ KEY_LASTS = timedelta(hours=4)  # that a principal is given to sign with; it sta
 # Of Azure's clouds, and of accounts in zones.
 STORAGE_SUFFIXES = (".core.windows.net", ".core.chinacloudapi.cn", ".core.usgovcloudapi.net", ".storage.azure.net")
 CONNECT_SECONDS, READ_SECONDS = 10, 20
-
-# It warns of a login that fails, which is an error of ours in one line.
-logging.getLogger("azure.identity").setLevel(logging.ERROR)
 
 
 class HadoopKeys(Protocol):

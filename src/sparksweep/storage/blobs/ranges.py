@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -41,9 +40,6 @@ MOST_DAMAGED = 3
 LOST = (ServiceResponseError, IncompleteReadError, DecodeError, HTTPError)
 FIRST_WAIT = 0.5  # seconds after the first fruitless request; after each further one as much longer
 PARTIAL_CONTENT = 206
-
-# Its warnings tell of connections that broke, which are mended here.
-logging.getLogger("azure.core").setLevel(logging.ERROR)
 
 
 class RangeReader:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from sparksweep.errors import UsageError
 
-__all__ = ["HIDDEN", "SECRET_NAME", "redact_settings", "redact_text", "refuse_signature"]
+__all__ = ["HIDDEN", "SECRET_NAME", "redact_setting", "redact_settings", "redact_text", "refuse_signature"]
 
 HIDDEN = "***"
 
@@ -54,9 +55,26 @@ def redact_settings(settings: Mapping[str, str]) -> dict[str, str]:
     settings : mapping of str to str
         Spark or Hadoop settings by their full names.
     """
-    return {
-        name: HIDDEN if SECRET_NAME.search(name) else redact_text(value) for name, value in sorted(settings.items())
-    }
+    return {name: redact_setting(name, value) for name, value in sorted(settings.items())}
+
+
+def redact_setting(name: str, value: Any) -> Any:
+    """Return the value of a setting with the secrets in it as ``***``.
+
+    Parameters
+    ----------
+    name : str
+        Its full name; where that is a secret's, all of the value is one.
+    value : Any
+        As YAML has it: texts may be within mappings and lists.
+    """
+    if SECRET_NAME.search(name):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {each: redact_setting(str(each), inner) for each, inner in value.items()}
+    if isinstance(value, list):
+        return [redact_setting("", inner) for inner in value]
+    return redact_text(value) if isinstance(value, str) else value
 
 
 def redact_text(text: str) -> str:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from sparksweep.config.experiment import DataSettings, Experiment, FeatureSettings, SearchSettings
 from sparksweep.config.yaml_text import parse_value, parse_yaml
 from sparksweep.errors import ConfigError
+from sparksweep.redaction import redact_setting, redact_text
 
 __all__ = ["Check", "nearest", "parse_experiment"]
 
@@ -48,14 +49,14 @@ def parse_experiment(
     Raises
     ------
     ConfigError
-        Holds a line for each problem: origin, key, the value found and what is allowed.
+        Holds a line for each problem: origin, key, the value found and what is allowed; secrets as ``***``.
     """
     settings = parse_yaml(text, origin)
     if not isinstance(settings, dict):
         raise ConfigError([f"{origin}: must be a mapping with the sections {', '.join(SECTIONS)} and spark"])
     for override in overrides:
         _apply(settings, override)
-    problems = [f"{origin}: {problem}" for problem in _unknown_sections(settings)]
+    problems = _unknown_sections(settings)
     sections: dict[str, Any] = {}
     for name, model in SECTIONS.items():
         found, wrong = _section(settings, name, model)
@@ -63,11 +64,11 @@ def parse_experiment(
             sections[name] = found
             if not (name == "features" and _is_matrix_already(settings)):
                 wrong = [f"{name}.{line}" for check in (checks or {}).get(name, ()) for line in check(found, sections)]
-        problems += [f"{origin}: {line}" for line in wrong]
+        problems += wrong
     spark, wrong = _spark_settings(settings.get("spark"))
-    problems += [f"{origin}: {line}" for line in wrong]
+    problems += wrong
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError([f"{origin}: {_without_secrets(line)}" for line in problems])
     return Experiment(name=PurePosixPath(origin).stem, spark=spark, **sections)
 
 
@@ -77,12 +78,19 @@ def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
+def _without_secrets(problem: str) -> str:
+    """Return "key: message" with the secrets in both as ``***``; a key that is called so itself does not tell one."""
+    key, colon, message = problem.partition(": ")
+    return redact_text(key) + colon + redact_text(message)
+
+
 def _apply(settings: dict[str, Any], override: str) -> None:
     """Set one dotted key; what follows ``spark.`` is one name, since Spark's own names hold dots."""
     key, equals, value = override.partition("=")
     path = key.strip().split(".")
+    shown = redact_text(key) + (equals and f"={redact_setting(key, value)}")
     if not equals or not all(path):
-        raise ConfigError([f"--set {override}: must be KEY=VALUE, for example search.cv=3"])
+        raise ConfigError([f"--set {shown}: must be KEY=VALUE, for example search.cv=3"])
     if path[0] == "spark" and len(path) > 1:
         path = ["spark", ".".join(path[1:])]
     place: Any = settings
@@ -91,8 +99,8 @@ def _apply(settings: dict[str, Any], override: str) -> None:
             place[name] = {}  # a key without a value, as in "spark:", is an empty mapping
         place = place[name] if isinstance(place, dict) else None
     if not isinstance(place, dict):
-        raise ConfigError([f"--set {override}: {'.'.join(path[:-1])} is not a mapping, so it has no key {path[-1]!r}"])
-    place[path[-1]] = parse_value(value, override)
+        raise ConfigError([f"--set {shown}: {'.'.join(path[:-1])} is not a mapping, so it has no key {path[-1]!r}"])
+    place[path[-1]] = parse_value(value, shown)
 
 
 def _unknown_sections(settings: Mapping[Any, Any]) -> list[str]:
@@ -114,7 +122,7 @@ def _section(settings: Mapping[str, Any], name: str, model: type[BaseModel]) -> 
             return None, [f"{name}.{key}: cannot be set, since data.{made}; remove it" for key in ignored]
         given = {"name": "imported", "sets": ["imported"], **(given or {})}
     if not isinstance(given, dict):
-        what = "is missing" if given is None else f"must be a mapping, got {given!r}"
+        what = "is missing" if given is None else f"must be a mapping, {_got(name, given)}"
         return None, [f"{name}: {what} (keys: {', '.join(model.model_fields)})"]
     try:
         return model.model_validate(copy.deepcopy(given)), []
@@ -163,9 +171,13 @@ def _problem(section: str, model: type[BaseModel], error: Any) -> str:
     deeper = ".".join([section, *(name for name in names if not _is_type_name(name))])
     wanted = ALLOWED.get(names[0]) if names else None
     if error["type"] == "list_type" and names[0] == "param_grid" and not isinstance(error["input"], dict):
-        wanted = f"a list of values, such as [{error['input']}]"
+        wanted = f"a list of values, such as [{redact_setting(deeper, error['input'])}]"
     message = f"must be {wanted}" if wanted else error["msg"][0].lower() + error["msg"][1:]
-    return f"{deeper}: {message}, got {error['input']!r}"
+    return f"{deeper}: {message}, {_got(deeper, error['input'])}"
+
+
+def _got(key: str, value: Any) -> str:
+    return f"got {redact_setting(key, value)!r}"
 
 
 def _is_type_name(part: str) -> bool:
@@ -184,7 +196,9 @@ def _spark_settings(given: Any, prefix: str = "spark") -> tuple[dict[str, str], 
     if given is None:
         return {}, []
     if not isinstance(given, dict):
-        return {}, [f"{prefix}: must be a mapping of Spark's settings, such as driver.memory: 2g; got {given!r}"]
+        return {}, [
+            f"{prefix}: must be a mapping of Spark's settings, such as driver.memory: 2g; {_got(prefix, given)}"
+        ]
     flat: dict[str, str] = {}
     problems: list[str] = []
     for name, value in given.items():
@@ -194,7 +208,7 @@ def _spark_settings(given: Any, prefix: str = "spark") -> tuple[dict[str, str], 
             flat.update(deeper)
             problems += wrong
         elif value is None or isinstance(value, list) or (isinstance(value, float) and math.isnan(value)):
-            problems.append(f"{key}: must be a text, a number or true / false, got {value!r}")
+            problems.append(f"{key}: must be a text, a number or true / false, {_got(key, value)}")
         else:
             flat[key] = str(value).lower() if isinstance(value, bool) else str(value)
     return flat, problems

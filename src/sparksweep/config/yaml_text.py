@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from sparksweep.errors import ConfigError
+from sparksweep.redaction import SECRET_NAME, redact_text
 
 __all__ = ["parse_value", "parse_yaml"]
 
@@ -71,15 +72,15 @@ def parse_yaml(text: str, origin: str) -> Any:
     try:
         return _load(text)
     except yaml.YAMLError as error:
-        raise ConfigError([f"{origin}: {_one_line(error)}"]) from error
+        raise ConfigError([f"{origin}: {_one_line(error, _line_of(error, text))}"]) from None
 
 
 def parse_value(text: str, option: str) -> Any:
-    """Return the value of one ``--set KEY=VALUE``, read as YAML; `option` is the whole of it, for messages."""
+    """Return the value of one ``--set KEY=VALUE``, read as YAML; `option` is what messages show of it."""
     try:
         return _load(text)
     except yaml.YAMLError as error:
-        raise ConfigError([f"--set {option}: the value is not YAML: {_one_line(error)}"]) from error
+        raise ConfigError([f"--set {option}: the value is not YAML: {_one_line(error, option)}"]) from None
 
 
 def _load(text: str) -> Any:
@@ -89,8 +90,20 @@ def _load(text: str) -> Any:
         raise yaml.YAMLError("nested too deeply") from error
 
 
-def _one_line(error: yaml.YAMLError) -> str:
+def _line_of(error: yaml.YAMLError, text: str) -> str:
+    """Return the line of a text that an error is about, "" for all of it."""
+    mark = getattr(error, "problem_mark", None)
+    return "" if mark is None else "".join(text.splitlines()[mark.line : mark.line + 1])
+
+
+def _one_line(error: yaml.YAMLError, near: str) -> str:
+    """Word an error; YAML's own words quote what they stumble over, which `near` may call a secret.
+
+    The cause of what is raised with it is left out: its text holds the lines around.
+    """
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error)
+    if SECRET_NAME.search(near):
+        problem = "cannot be read; put the value into quotes"
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
-    return where + " ".join(str(problem).split())
+    return where + redact_text(" ".join(str(problem).split()))

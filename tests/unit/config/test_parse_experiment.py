@@ -190,6 +190,48 @@ def test_checks_of_other_rooms_are_listed_with_their_section():
         parse_experiment(TEXT, "mine.yaml", checks={"features": [lambda section, before: ["sets: no such set"]]})
 
 
+SAS = "https://acme.blob.core.windows.net/raw?sv=1&sig=5EcReT"
+ACCOUNT_KEY = "spark.hadoop.fs.azure.account.key.acme.blob.core.windows.net"
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        (f"data={SAS}", "data: must be a mapping, got 'https://acme.blob.core.windows.net/raw?sv=1&sig=***'"),
+        (f"data.source=['{SAS}']", "data.source: input should be a valid string, got ['https://"),
+        (f"data.source.x={SAS}", "/raw?sv=1&sig=***: data.source is not a mapping, so it has no key 'x'"),
+        (f"{ACCOUNT_KEY}=[5EcReT==]", f"{ACCOUNT_KEY}: must be a text, a number or true / false, got '***'"),
+        (f"{ACCOUNT_KEY}={{5EcReT", f"--set {ACCOUNT_KEY}=***: the value is not YAML: line 1, column 8: cannot be"),
+        (f"{ACCOUNT_KEY}=*5EcReT", f"--set {ACCOUNT_KEY}=***: the value is not YAML: line 1, column 1: cannot be"),
+        (f"{ACCOUNT_KEY}:5EcReT", f"--set {ACCOUNT_KEY}:***: must be KEY=VALUE"),
+        ("spark=fs.azure.account.key.acme=5EcReT", "got 'fs.azure.account.key.acme=***'"),
+        ("spark=[{fs.azure.account.key.acme: 5EcReT}]", "got [{'fs.azure.account.key.acme': '***'}]"),
+        ("search.params=[{password: ['5Ec,ReT']}]", "got [{'password': '***'}]"),
+        ("search.param_grid.password=5EcReT", "search.param_grid.password: must be a list of values, such as [***]"),
+        (f"search.fit_memory='{SAS}'", "sig=***' is no size"),
+    ],
+)
+def test_secrets_are_not_told(override, told):
+    said = "\n".join(problems(TEXT, override))
+    assert told in said
+    assert "5Ec" not in said
+
+
+def test_a_secret_for_a_key_is_not_told():
+    assert problems(f"{TEXT}'{SAS}': 1\n")[0].startswith(
+        "conf/mine.yaml: https://acme.blob.core.windows.net/raw?sv=1&sig=***: "
+    )
+
+
+@pytest.mark.parametrize("value", ["!5EcReT", "*5EcReT", "[5EcReT"])
+def test_a_secret_that_is_no_yaml_is_not_told(value):
+    with pytest.raises(ConfigError) as caught:
+        parse_experiment(f"{TEXT}spark:\n  ssl.keyPassword: {value}\n", "conf/mine.yaml")
+    assert "conf/mine.yaml: line 1" in str(caught.value)
+    assert "5EcReT" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
 def test_config_error_survives_pickling():
     error = pickle.loads(pickle.dumps(ConfigError(["one", "two"])))
     assert error.problems == ("one", "two")

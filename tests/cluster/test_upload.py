@@ -114,11 +114,12 @@ def test_retry_after_is_waited_for(upload, fault_proxy):
 
 
 def test_a_failing_service_is_one_line_and_no_half_blob(upload, container, fault_proxy):
-    fault_proxy.add(Fault("PUT", BLOCK, status=409, code="LeaseIdMissing", skip=3, times=99))
+    fault_proxy.add(Fault("PUT", BLOCK, status=412, code="LeaseIdMissing", skip=3, times=99))
     code, _, err = upload()
     assert code == 1
     assert err.startswith("sparksweep: error: cannot write http://127.0.0.1:")
-    assert "409 LeaseIdMissing" in err
+    assert "another program holds a lease on the blob" in err
+    assert "(412 LeaseIdMissing)" in err
     assert err.count("\n") == 1
     assert "raw/data/app_events.csv.zip" not in contents(container)
 
@@ -141,6 +142,16 @@ def test_the_same_without_an_md5_is_told(upload, container, zips):
     code, _, err = upload()
     assert code == 2
     assert "holds events.csv.zip (as long, without an MD5 to compare) with another content; --overwrite" in err
+
+
+@pytest.mark.parametrize("kind", ["AppendBlob", "PageBlob"])
+def test_a_blob_of_another_kind_is_told(upload, container, kind):
+    blob = container.get_blob_client("raw/data/app_events.csv.zip")
+    blob.create_append_blob() if kind == "AppendBlob" else blob.create_page_blob(512)
+    code, _, err = upload("--overwrite")
+    assert code == 1
+    assert "it is no block blob, but one to append to or of pages; delete it, or choose another folder (409 " in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -218,7 +229,7 @@ def test_the_signature_is_in_no_message(zips, uri, sas, fault_proxy, monkeypatch
     monkeypatch.setattr(PatientRetry, "get_backoff_time", lambda self, settings: 0.0)
     token = sas("rcw", expiry="2020-01-01T00:00:00Z" if spoil == "expired" else "2099-01-01T00:00:00Z")
     if spoil == "refused":
-        fault_proxy.add(Fault("PUT", BLOCK, status=409, code="LeaseIdMissing", times=99))
+        fault_proxy.add(Fault("PUT", BLOCK, status=412, code="LeaseIdMissing", times=99))
     elif spoil == "unreachable":
         uri = uri.replace(str(fault_proxy.port), "1")
     else:

@@ -32,6 +32,12 @@ REASONS: Mapping[str, str] = {
     "ResourceNotFound": "there is no such container or blob; check the address",
     "BlobNotFound": "there is no such blob any more; run it again",
     "ConditionNotMet": "the blob was replaced or deleted while it was read; run it again",
+    "LeaseIdMissing": "another program holds a lease on the blob; have it released, or choose another folder",
+    "BlobArchived": "it is in the archive tier; move it to Hot or Cool and wait until it is there, or choose another "
+    "folder",
+    "BlobBeingRehydrated": "it is on its way out of the archive tier; wait until it is there, for hours, or choose "
+    "another folder",
+    "InvalidBlobType": "it is no block blob, but one to append to or of pages; delete it, or choose another folder",
     "InvalidBlobOrBlock": "blocks of another tool's upload that broke off are in the way for a week; end that upload, "
     "or choose another folder",
     "InvalidRange": "the blob was replaced while it was read; run it again",
@@ -113,7 +119,7 @@ def refusal(action: str, where: str, answer: Answer, how: str = "", sas: Sas | N
         return StorageError(f"{what} the service refuses the login {login} ({said}); check key, SAS or role")
     if answer.status == 404:
         return StorageError(f"{what} it is not there ({said}); check the address")
-    if answer.status == 412:
+    if answer.status == 412 and not answer.code:
         return StorageError(f"{what} {REASONS['ConditionNotMet']} ({said})")
     if answer.status == 429 or answer.status >= 500:
         return StorageError(f"{what} the service is busy or failing ({said}), also when asked again; try it later")

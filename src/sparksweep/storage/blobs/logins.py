@@ -165,6 +165,11 @@ class _SasLogin(Login):
 class _TokenLogin(Login):
     def __init__(self, address: BlobAddress, token: TokenCredential, how: str) -> None:
         super().__init__(address, how)
+        if self.endpoint.startswith("http:"):
+            raise UsageError(
+                f"{address}: a token of {how} is only sent by https; give the address as https (wasbs, abfss), or a "
+                "key or a SAS"
+            )
         self._token = token
         self._lock = threading.Lock()
         self._key: UserDelegationKey | None = None

@@ -133,6 +133,18 @@ def test_a_token_of_the_azure_cli_is_not_sent_to_any_host(monkeypatch):
         enter("http://blobs:10000/acme/raw")
 
 
+@pytest.mark.parametrize("secrets", [PRINCIPAL, {}])
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:10000/acme/raw", "wasb://raw@acme.blob.core.windows.net:10000/k"])
+def test_a_token_is_not_sent_in_clear(monkeypatch, uri, secrets):
+    monkeypatch.setattr(logins.shutil, "which", lambda name: "/usr/bin/az")
+    how = "the service principal c" if secrets else "the Azure CLI's login"
+    with pytest.raises(UsageError) as caught:
+        enter(uri, **secrets)
+    assert str(caught.value) == (
+        f"{uri}: a token of {how} is only sent by https; give the address as https (wasbs, abfss), or a key or a SAS"
+    )
+
+
 @pytest.mark.parametrize(
     ("uri", "connection"),
     [

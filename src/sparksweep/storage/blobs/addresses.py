@@ -81,7 +81,7 @@ def parse_address(uri: str) -> BlobAddress:
     Raises
     ------
     UsageError
-        It has none of these forms, or wasb or abfs with a SAS.
+        It has none of these forms, ``.`` or ``..`` for a folder, or wasb or abfs with a SAS.
     """
     try:
         parts = urlsplit(uri)
@@ -94,7 +94,15 @@ def parse_address(uri: str) -> BlobAddress:
             f"{address}: {address.container!r} cannot be a container (3 to 63 small letters, digits and single "
             f"hyphens); give {FORMS}"
         )
+    _refuse_steps(address)
     return address
+
+
+def _refuse_steps(address: BlobAddress) -> None:
+    """Refuse what a URL's reader takes for a step up or none, and so for another folder, container or account."""
+    for name in (address.account, *address.folder.split("/")):
+        if name in (".", ".."):
+            raise UsageError(f"{address}: a folder called {name!r} would lead elsewhere; leave it out")
 
 
 def _of_hadoop(uri: str, parts: SplitResult) -> BlobAddress:

@@ -71,6 +71,29 @@ def test_what_is_no_address(uri, what):
     assert "topsecret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "wasbs://raw@acme.blob.core.windows.net/../x",
+        "abfss://raw@acme.dfs.core.windows.net/a/../../x/",
+        "wasbs://raw@acme.blob.core.windows.net/./a",
+        "https://acme.blob.core.windows.net/raw/..",
+        "https://acme.blob.core.windows.net/raw/%2e%2E/x?sv=1&sig=topsecret",
+        "https://acme.blob.core.windows.net/raw/a%2F..%2F..%2Fx",
+        "http://127.0.0.1:10000/../raw/k",
+    ],
+)
+def test_an_address_that_leads_elsewhere(uri):
+    with pytest.raises(UsageError, match=r"a folder called '\.\.?' would lead elsewhere; leave it out$") as caught:
+        parse_address(uri)
+    assert "topsecret" not in str(caught.value)
+
+
+def test_dots_in_names_lead_nowhere():
+    assert parse_address("https://acme.blob.core.windows.net/raw/..a/.b/c...").folder == "..a/.b/c..."
+    assert parse_address("wasbs://raw@acme.blob.core.windows.net/%2e%2e").folder == "%2e%2e"  # so it is called
+
+
 @pytest.mark.parametrize("scheme", ["wasbs", "abfss"])
 def test_a_sas_is_no_part_of_an_address_of_hadoop(scheme):
     with pytest.raises(UsageError, match="a SAS cannot be part of it; leave it out") as caught:

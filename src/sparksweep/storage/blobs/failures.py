@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 from azure.core.exceptions import (
@@ -18,6 +18,7 @@ from azure.core.exceptions import (
 
 from sparksweep.errors import ExpiredAccess, StorageError
 from sparksweep.redaction import redact_text
+from sparksweep.storage.blobs.retrying import LONGEST_WAIT, http_date, seconds_to_wait
 from sparksweep.storage.blobs.sas import Sas
 
 __all__ = ["NETWORK", "SIGN", "Answer", "azure_failures", "refusal"]
@@ -70,16 +71,20 @@ class Answer(NamedTuple):
         The service's word for what is wrong, "" without one.
     date : str
         The service's own time, "" without one.
+    wait : float
+        Seconds after which it says to come back.
     """
 
     status: int
     code: str
     date: str
+    wait: float = 0.0
 
     @classmethod
     def of(cls, status: int, headers: Mapping[str, str]) -> Answer:
         """Return what the headers say."""
-        return cls(status, headers.get("x-ms-error-code") or "", headers.get("Date") or "")
+        code, date = headers.get("x-ms-error-code") or "", headers.get("Date") or ""
+        return cls(status, code, date, seconds_to_wait(headers) or 0.0)
 
 
 def refusal(action: str, where: str, answer: Answer, how: str = "", sas: Sas | None = None) -> StorageError:
@@ -101,11 +106,9 @@ def refusal(action: str, where: str, answer: Answer, how: str = "", sas: Sas | N
     what = f"cannot {action} {where}:"
     said = f"{answer.status} {answer.code}".rstrip()
     if answer.status in (401, 403):
-        now = _time_of(answer)
+        now = http_date(answer.date)
         if sas is not None and sas.expires is not None and (now or datetime.now(timezone.utc)) >= sas.expires:
-            return ExpiredAccess(
-                f"{what} its SAS ended at {sas.expires:%Y-%m-%d %H:%M:%S} UTC; give one that lasts longer"
-            )
+            return _ended(what, sas.expires, now)
         # A SAS that has begun is as good by any clock of this machine's.
         signed_late = sas is None or (now is not None and sas.begins is not None and now < sas.begins)
         if signed_late and (skew := _skew(now)):
@@ -122,8 +125,24 @@ def refusal(action: str, where: str, answer: Answer, how: str = "", sas: Sas | N
     if answer.status == 412 and not answer.code:
         return StorageError(f"{what} {REASONS['ConditionNotMet']} ({said})")
     if answer.status == 429 or answer.status >= 500:
-        return StorageError(f"{what} the service is busy or failing ({said}), also when asked again; try it later")
+        return StorageError(f"{what} the service is busy or failing ({said}), {_when(answer.wait)}")
     return StorageError(f"{what} the service answers {said}")
+
+
+def _when(wait: float) -> str:
+    """Return when to try it again; what says to come back too late is not asked again here."""
+    if wait > LONGEST_WAIT:
+        return f"and says to come back in {math.ceil(wait / 60)} minutes; try it then"
+    return "also when asked again; try it later"
+
+
+def _ended(what: str, end: datetime, now: datetime | None) -> ExpiredAccess:
+    """Return the error for a SAS that has ended by the service's clock; by this machine's it may not have."""
+    clock = _skew(now) if end > datetime.now(timezone.utc) else ""
+    told, advice = (f", and {clock}", "set the clock right, or ") if clock else ("", "")
+    return ExpiredAccess(
+        f"{what} its SAS ended at {end:%Y-%m-%d %H:%M:%S} UTC{told}; {advice}give one that lasts longer"
+    )
 
 
 @contextmanager
@@ -163,14 +182,6 @@ def _reason(error: AzureError) -> str:
 def _first_line(error: AzureError) -> str:
     lines = redact_text(str(error.message or error)).splitlines()
     return lines[0].strip() if lines else type(error).__name__
-
-
-def _time_of(answer: Answer) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(answer.date)
-    except (TypeError, ValueError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _skew(service: datetime | None) -> str:

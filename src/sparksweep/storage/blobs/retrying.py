@@ -5,13 +5,18 @@ The policy that azure-storage-blob brings passes over Retry-After and never trie
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import RetryPolicy
 
-__all__ = ["PatientRetry"]
+__all__ = ["LONGEST_WAIT", "PatientRetry", "http_date", "seconds_to_wait"]
 
 TRIES = 8  # of one request
 FIRST_WAIT = 0.5  # seconds before the second try
@@ -20,6 +25,8 @@ LONGEST_WAIT = 60.0  # seconds between two tries
 OF_STORAGE_CLIENT = ("hosts", "location_mode", "retry_to_secondary", "retry_hook")
 # The one POST that we send asks for a key to sign with, of which there may be any number.
 METHODS = ("HEAD", "GET", "PUT", "DELETE", "POST")
+# Headers that say when to come back, and their parts of a second; the last two are Azure's own.
+SAID_IN = (("Retry-After", 1), ("retry-after-ms", 1000), ("x-ms-retry-after-ms", 1000))
 PRIMARY = "primary"  # of the two locations of an account that is copied to another region; the other is not asked
 
 
@@ -61,13 +68,34 @@ class PatientRetry(RetryPolicy[Any, Any]):
 
     def get_retry_after(self, response: PipelineResponse[Any, Any]) -> float | None:
         """Return the seconds that the service says, None where it says nothing that is a time."""
-        try:
-            return super().get_retry_after(response)
-        except (TypeError, ValueError):
-            return None
+        return seconds_to_wait(response.http_response.headers)
 
     def get_backoff_time(self, settings: dict[str, Any]) -> float:
         """Return the seconds to wait where the service does not say."""
         tries = len(settings["history"])
         longest = min(settings["max_backoff"], settings["backoff"] * 2.0 ** (tries - 1)) if tries else 0
         return float(longest) * random.uniform(0.5, 1)
+
+
+def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds after which an answer says to come back, None where it says nothing that is a time.
+
+    azure-core takes a date by this machine's clock; here it is taken by the answer's own date.
+    """
+    until = http_date(headers.get("Retry-After"))
+    if until is not None:
+        return max(0.0, (until - (http_date(headers.get("Date")) or datetime.now(timezone.utc))).total_seconds())
+    for name, parts in SAID_IN:
+        with suppress(ValueError):
+            if math.isfinite(seconds := float(headers.get(name, "")) / parts):
+                return max(0.0, seconds)
+    return None
+
+
+def http_date(text: str | None) -> datetime | None:
+    """Return the moment that a header says, None where it is none."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

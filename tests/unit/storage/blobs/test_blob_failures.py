@@ -36,7 +36,14 @@ def at(**delta):
         (Answer(409, "InvalidBlobType", ""), "it is no block blob, but one to append to or of pages; delete it"),
         (Answer(400, "InvalidBlobOrBlock", ""), "blocks of another tool's upload that broke off are in the way"),
         (Answer(404, "", ""), "it is not there (404)"),
-        (Answer(503, "ServerBusy", ""), "the service is busy or failing (503 ServerBusy)"),
+        (
+            Answer(503, "ServerBusy", ""),
+            "the service is busy or failing (503 ServerBusy), also when asked again; try it later",
+        ),
+        (
+            Answer(503, "ServerBusy", "", wait=3600),
+            "the service is busy or failing (503 ServerBusy), and says to come back in 60 minutes; try it then",
+        ),
         (Answer(302, "", ""), "the service answers 302"),
     ],
 )
@@ -88,6 +95,18 @@ def test_an_ended_sas_is_an_error_of_its_own():
     error = refusal("read", "x", Answer(403, "AuthenticationFailed", at()), sas=ENDED)
     assert isinstance(error, ExpiredAccess)
     assert str(error) == "cannot read x: its SAS ended at 2020-01-01 00:00:00 UTC; give one that lasts longer"
+
+
+def test_an_ended_sas_of_a_clock_that_is_behind():
+    """It may have been signed by that clock; new leave helps where the clock of a task's machine is the wrong one."""
+    ends = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(minutes=30)
+    sas = Sas(f"se={ends:%Y-%m-%dT%H:%M:%SZ}&sig=x")
+    error = refusal("read", "x", Answer(403, "AuthenticationFailed", at(minutes=90, seconds=30)), sas=sas)
+    assert isinstance(error, ExpiredAccess)
+    assert str(error) == (
+        f"cannot read x: its SAS ended at {ends:%Y-%m-%d %H:%M:%S} UTC, and this machine's clock is 90 minutes behind "
+        "the service's; set the clock right, or give one that lasts longer"
+    )
 
 
 @pytest.mark.parametrize("token", ["sig=x", "se=nonsense&sig=x", "se=2999-01-01&sig=x"])
@@ -151,6 +170,28 @@ def test_a_time_that_is_none_is_passed_over(said):
     busy = answer(503, **{"Retry-After": said})
     assert PatientRetry().get_retry_after(busy) is None
     assert PatientRetry().is_retry({"total": 3}, busy)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": "Thu, 26 Nov 2026 12:00:09 GMT", "Date": "Thu, 26 Nov 2026 12:00:00 GMT"}, 9),
+        ({"Retry-After": "Thu, 26 Nov 2020 12:00:09 GMT", "Date": "Thu, 26 Nov 2020 12:00:00 GMT"}, 9),
+        ({"Retry-After": "Thu, 26 Nov 2020 12:00:00 GMT", "Date": "Thu, 26 Nov 2020 12:00:09 GMT"}, 0),
+        ({"Retry-After": "Thu, 26 Nov 2020 12:00:00 GMT"}, 0),
+        ({"x-ms-retry-after-ms": "1500"}, 1.5),
+        ({"retry-after-ms": "250", "Retry-After": "soon"}, 0.25),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "-1"}, 0),
+        ({}, None),
+    ],
+)
+def test_each_form_of_the_time_to_come_back(headers, seconds):
+    """A date counts from the answer's own, whatever the time is here."""
+    assert PatientRetry().get_retry_after(answer(503, **headers)) == seconds
+    assert Answer.of(503, headers).wait == (seconds or 0)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "POST"])

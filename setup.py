@@ -40,6 +40,7 @@ setup(
         "scipy>=1.10",
         "threadpoolctl>=3.1",
         "typer>=0.12",
+        "urllib3>=2.2",  # read1
         "zlib-ng>=1.0",
     ],
     extras_require={

@@ -65,6 +65,8 @@ class Fault:
         Number of the byte of the answer's body in which a bit is flipped.
     pace : int, optional
         Bytes of the answer's body a second.
+    piece : int
+        How many of them are passed on at a time.
     hits : int
         How many were spoilt.
     """
@@ -87,6 +89,7 @@ class Fault:
     reset: bool = True
     flip_at: int | None = None
     pace: int | None = None
+    piece: int = PIECE
     hits: int = 0
 
     def takes(self, method: str, path: str) -> bool:
@@ -275,7 +278,7 @@ async def _pass_on(request: web.BaseRequest, answer: ClientResponse, fault: Faul
 async def _spoilt(answer: ClientResponse, fault: Fault) -> AsyncIterator[bytes]:
     """Yield the pieces of the answer's body that the client gets."""
     begin = 0
-    async for data in answer.content.iter_chunked(PIECE):
+    async for data in answer.content.iter_chunked(fault.piece):
         piece = bytearray(data)
         if fault.flip_at is not None and 0 <= fault.flip_at - begin < len(piece):
             piece[fault.flip_at - begin] ^= 1

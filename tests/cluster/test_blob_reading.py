@@ -119,11 +119,11 @@ def test_a_connection_that_brings_nothing_is_given_up(blob, fault_proxy, reset):
     assert len(fault_proxy.seen) < 60
 
 
-def test_flipped_bits_are_fetched_again(blob, fault_proxy):
-    for place in (0, 150_000, 299_999):
-        fault_proxy.add(Fault(path="x.zip", flip_at=place))
+@pytest.mark.parametrize("place", [0, 150_000, 299_999])
+def test_flipped_bits_are_fetched_again(blob, fault_proxy, place):
+    fault = fault_proxy.add(Fault(path="x.zip", flip_at=place, times=ranges.MOST_DAMAGED - 1))
     assert read(blob) == DATA
-    assert sum(seen.spoilt for seen in fault_proxy.seen) == 3
+    assert fault.hits == fault.times
 
 
 def test_a_flipped_bit_before_the_cut_is_found(blob, fault_proxy):
@@ -180,6 +180,31 @@ def test_a_stalled_answer_goes_on_at_the_byte(blob, fault_proxy, monkeypatch):
     stalled = next(seen for seen in fault_proxy.seen if seen.spoilt)
     start, end = stalled.range.removeprefix("bytes=").split("-")
     assert f"bytes={int(start) + 65_536}-{end}" in [seen.range for seen in fault_proxy.seen]
+
+
+def test_an_answer_that_only_trickles_goes_on_by_another_connection(blob, fault_proxy, monkeypatch):
+    """No read of it ever takes long."""
+    monkeypatch.setattr(ranges, "REQUEST_SECONDS", 0.5)
+    fault_proxy.add(Fault(path="x.zip", piece=10, pace=100))
+    begin = time.monotonic()
+    assert read(blob) == DATA
+    assert time.monotonic() - begin < 10
+    trickled = next(seen for seen in fault_proxy.seen if seen.spoilt)
+    start, end = trickled.range.removeprefix("bytes=").split("-")
+    again = [seen.range for seen in fault_proxy.seen if seen.range and seen.range.endswith(f"-{end}")][1:]
+    assert len(again) == 1
+    assert int(start) < int(again[0][6:].split("-")[0]) < int(start) + 100
+
+
+def test_a_range_that_takes_too_long_is_given_up(blob, fault_proxy, monkeypatch):
+    monkeypatch.setattr(ranges, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(ranges, "RANGE_SECONDS", 1)
+    fault_proxy.add(Fault(path="x.zip", piece=10, pace=100, times=1000))
+    begin = time.monotonic()
+    assert message(blob) == (
+        f"cannot read {blob}: 300,000 bytes take longer than 1 s; check the host's name, the network and HTTPS_PROXY"
+    )
+    assert time.monotonic() - begin < 10
 
 
 def test_a_slow_answer_is_waited_for(blob, fault_proxy, monkeypatch):

@@ -32,8 +32,12 @@ class Answers:
             yield DATA[start : min(start + size, end + 1)]
             if start + size <= end:
                 raise self._error
+            yield b""
 
-        return SimpleNamespace(status_code=206, headers=self._headers, iter_raw=pieces, close=lambda: None)
+        arriving = pieces()
+        raw = SimpleNamespace(read1=lambda size, decode_content: next(arriving))
+        internal = SimpleNamespace(raw=raw)
+        return SimpleNamespace(status_code=206, headers=self._headers, internal_response=internal, close=lambda: None)
 
 
 @pytest.fixture

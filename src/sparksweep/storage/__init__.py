@@ -1,7 +1,7 @@
 """Files and folders by URI: a local folder, or any file system Spark's Java side can reach.
 
-``store`` is the interface, ``local`` and ``hadoop`` the two kinds, ``opening`` picks one, ``failures`` turns the
-system's errors into ours.
+``store`` is the interface, ``local`` and ``hadoop`` the two kinds, ``opening`` picks one, ``scratch`` is
+for files on the way, ``failures`` turns the system's errors into ours.
 """
 
 from sparksweep.redaction import redact_settings, redact_text

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import atexit
 import builtins
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,7 +18,8 @@ from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from sparksweep.errors import SessionError, StorageError
 from sparksweep.redaction import redact_text
 from sparksweep.session import active_session
-from sparksweep.storage.failures import FULL, MISSING, NO_FOLDER, NOT_ALLOWED, os_failures
+from sparksweep.storage.failures import FULL, MISSING, NO_FOLDER, NOT_ALLOWED
+from sparksweep.storage.scratch import scratch_folder
 from sparksweep.storage.store import FileFacts, Log, Store, checked_path, hidden_name, joined, parent_of
 
 __all__ = ["HadoopStore", "account_key"]
@@ -31,6 +30,8 @@ __all__ = ["HadoopStore", "account_key"]
 TREES = {"hdfs", "file", "viewfs"}
 # Those that give a new name to one caller only, however many ask at the same moment.
 EXCLUSIVE = {"hdfs"}
+OF_THIS_PROCESS = ExitStack()  # the folders of copies, which go with it
+atexit.register(OF_THIS_PROCESS.close)
 SETTLE = 1.0  # seconds after which, elsewhere, a writer that does not stand still has written
 NO_DRIVER = "check the scheme, or add its jar (wasb and abfs: --packages org.apache.hadoop:hadoop-azure)"
 KEY_PROVIDER = "KeyProviderException"
@@ -165,10 +166,7 @@ class HadoopStore(Store):
         """Copy a file or folder to a scratch folder that goes with this process."""
         if not self.exists(path):
             raise StorageError(f"cannot find {self.shown(path)}; check the path")
-        with os_failures("make a folder in", tempfile.gettempdir()):
-            folder = Path(tempfile.mkdtemp(prefix="sparksweep-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        local = folder / (Path(checked_path(path)).name or "root")
+        local = OF_THIS_PROCESS.enter_context(scratch_folder()) / (Path(checked_path(path)).name or "root")
         self._copy_here(path, local)
         return local
 
@@ -190,15 +188,9 @@ class HadoopStore(Store):
         finally:
             self._discard(beside)
 
-    @contextmanager
-    def scratch(self) -> Iterator[Path]:
+    def scratch(self) -> AbstractContextManager[Path]:
         """Give a folder in this machine's folder for temporary files."""
-        with os_failures("make a folder in", tempfile.gettempdir()):
-            folder = Path(tempfile.mkdtemp(prefix="sparksweep-"))
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        return scratch_folder()
 
     @property
     def _scheme(self) -> str:

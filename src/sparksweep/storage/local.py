@@ -6,7 +6,6 @@ import builtins
 import errno
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,13 +13,14 @@ from uuid import uuid4
 
 from sparksweep.errors import StorageError
 from sparksweep.storage.failures import os_failures
+from sparksweep.storage.scratch import remove_abandoned
 from sparksweep.storage.store import FileFacts, Log, Store, checked_path, hidden_name, parent_of
 
 __all__ = ["LocalStore"]
 
 IN_THE_WAY = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOENT}
 NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-ABANDONED = 2 * 24 * 3600.0  # seconds after which a scratch folder is taken to be a killed process's
+SCRATCH = ".scratch-"
 
 
 class LocalStore(Store):
@@ -121,8 +121,8 @@ class LocalStore(Store):
     def scratch(self) -> Iterator[Path]:
         """Give a hidden folder in the store's own file system."""
         self._make_folder("")
-        self._remove_abandoned()
-        folder = self._folder / f".scratch-{uuid4().hex[:8]}"
+        remove_abandoned(self._folder, SCRATCH)
+        folder = self._folder / f"{SCRATCH}{uuid4().hex[:8]}"
         with os_failures("make", folder):
             folder.mkdir()
         try:
@@ -184,12 +184,6 @@ class LocalStore(Store):
             except (FileNotFoundError, NotADirectoryError):
                 return []
 
-    def _remove_abandoned(self) -> None:
-        for name in self._hidden(""):
-            folder = self._folder / name
-            if name.startswith(".scratch-") and _age(folder) > ABANDONED:
-                shutil.rmtree(folder, ignore_errors=True)
-
 
 class _LocalLog(Log):
     """A file of this process, written with no buffer in between."""
@@ -231,14 +225,6 @@ def _link(beside: Path, place: Path, data: bytes) -> bool:
             return False
     _flush(place.parent)
     return True
-
-
-def _age(path: Path) -> float:
-    """Return the seconds since a folder changed; 0 when it is gone."""
-    try:
-        return time.time() - path.stat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def _facts(entry: os.DirEntry[str]) -> FileFacts | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +15,7 @@ from sparksweep.errors import StorageError
 from sparksweep.search.ledger import open_ledger
 from sparksweep.storage import LocalStore, hadoop, open_store
 from sparksweep.storage.hadoop import HadoopStore
+from sparksweep.storage.scratch import PREFIX
 
 pytestmark = pytest.mark.spark
 
@@ -131,6 +135,20 @@ def test_both_stores_see_the_same_files(store, tmp_path):
 def test_fetched_copies_have_no_checksum_files(store):
     store.write_bytes("a/x", b"1")
     assert [file.name for file in store.fetch("a").iterdir()] == ["x"]
+
+
+def test_fetched_copies_stay_for_the_process_and_what_others_left_is_swept(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(hadoop, "OF_THIS_PROCESS", ExitStack())
+    store.write_bytes("x", b"1")
+    left, copy = tmp_path / f"{PREFIX}left", store.fetch("x")
+    left.mkdir()
+    for folder in (left, copy.parent):
+        os.utime(folder, (0, 0))
+    store.fetch("x")
+    assert (left.exists(), copy.exists()) == (False, True)
+    hadoop.OF_THIS_PROCESS.close()
+    assert list(tmp_path.glob(f"{PREFIX}*")) == []
 
 
 def test_a_large_file_comes_back_whole(store):

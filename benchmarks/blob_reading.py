@@ -4,7 +4,8 @@ Run ``python benchmarks/blob_reading.py`` on Linux, which alone tells the peaks 
 Azurite that is started here (npm), each time in a new process, in turn; every range is checked by the service's MD5 in
 both. The client has its best setting of 1, 2, 4 and 8 connections and throws away what it gets; ours hands it to a
 reader that does the same. Printed too is how much more memory each took at its peak than before it began: ours holds a
-few ranges, however large the blob is.
+few ranges, however large the blob is. All of it once more through a proxy that waits before each answer, as a service
+does that is further away than this machine.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +31,12 @@ from sparksweep.storage.blobs.streams import RANGES_AHEAD
 
 sys.path.append(str(Path(__file__).parents[1]))  # the tests know how to start Azurite
 from tests.cluster.azurite import Azurite, running_azurite
+from tests.cluster.fault_proxy import Fault, running_proxy
 
 RATIO = 0.9
 CONNECTIONS = (1, 2, 4, 8)
+# Seconds before each answer, so many that they and not this machine decide; and with what the client is best then.
+DELAY, FAR_CONNECTIONS = 0.5, (4, 8)
 # Ranges in flight and the one that is read; half as much again for buffers of connections and growing ranges.
 MOST_MEMORY = 1.5 * (RANGES_AHEAD + 1) * RANGE_BYTES / 1e6
 PIECE = 1 << 20
@@ -105,8 +111,20 @@ def upload(azurite: Azurite, megabytes: int) -> BlobFile:
     return BlobFolder(address, log_in(address, {"AZURE_STORAGE_KEY": azurite.key})).files()[BLOB]
 
 
-def main() -> int:
+def compare(judge: Judge, file: BlobFile, connections: Sequence[int], repeats: int) -> None:
     """Read in turn, and print throughputs, ratio and memory."""
+    runs = [{way: measured(file, way) for way in (0, *connections)} for _ in range(repeats)]
+    rates = {way: statistics.median(file.size / 1e6 / run[way][0] for run in runs) for way in runs[0]}
+    peaks = {way: max(run[way][1] for run in runs) for way in runs[0]}
+    for way in connections:
+        judge.show(f"Azure's client, {way} connections (MB memory: {peaks[way]:.0f})", rates[way], "MB/s")
+    judge.show("ours", rates[0], "MB/s")
+    judge.at_least("ours beside the client's best", rates[0] / max(rates[way] for way in connections), RATIO)
+    judge.at_most("memory of ours at its peak, MB", peaks[0], MOST_MEMORY, digits=1)
+
+
+def main() -> int:
+    """Compare on this machine, and from further away."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megabytes", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=3)
@@ -117,18 +135,15 @@ def main() -> int:
         measure(BlobFile(BLOB, url, size, etag, None, Sas(sas)), given.connections)
         return 0
     print_machine()
-    ways = (0, *CONNECTIONS)
+    judge = Judge()
     with tempfile.TemporaryDirectory() as folder, running_azurite(Path(folder) / "azurite.log") as azurite:
         file = upload(azurite, given.megabytes)
-        runs = [{way: measured(file, way) for way in ways} for _ in range(given.repeats)]
-    judge = Judge()
-    rates = {way: statistics.median(file.size / 1e6 / run[way][0] for run in runs) for way in ways}
-    peaks = {way: max(run[way][1] for run in runs) for way in ways}
-    for way in CONNECTIONS:
-        judge.show(f"Azure's client, {way} connections (MB memory: {peaks[way]:.0f})", rates[way], "MB/s")
-    judge.show("ours", rates[0], "MB/s")
-    judge.at_least("ours beside the client's best", rates[0] / max(rates[way] for way in CONNECTIONS), RATIO)
-    judge.at_most("memory of ours at its peak, MB", peaks[0], MOST_MEMORY, digits=1)
+        compare(judge, file, CONNECTIONS, given.repeats)
+        with running_proxy(azurite.url) as proxy:
+            proxy.add(Fault(path=BLOB, delay=DELAY, times=sys.maxsize))
+            print(f"with {DELAY} s before each answer:")
+            far = replace(file, url=file.url.replace(azurite.url, proxy.url))
+            compare(judge, far, FAR_CONNECTIONS, given.repeats)
     return judge.exit_code
 
 

@@ -85,8 +85,9 @@ def test_only_the_end_of_a_blob_is_fetched_for_its_end(blob, fault_proxy):
     assert [seen.range for seen in fault_proxy.seen if seen.range] == [f"bytes={SIZE - 65536}-{SIZE - 1}"]
 
 
-def test_no_more_than_a_few_ranges_are_held(blob, fault_proxy):
+def test_no_more_than_a_few_ranges_are_held(blob, fault_proxy, monkeypatch):
     """A reader that takes its time is not run away from."""
+    monkeypatch.setattr(streams, "RANGE_BYTES", 100_000)
     with blob.open() as stream:
         stream.read(1)
         end = time.monotonic() + 30
@@ -94,7 +95,16 @@ def test_no_more_than_a_few_ranges_are_held(blob, fault_proxy):
             time.sleep(0.01)
         time.sleep(0.1)  # for one too many
         fetched = [seen for seen in fault_proxy.seen if seen.range]
-    assert len(fetched) == streams.RANGES_AHEAD < 6
+    assert len(fetched) == streams.RANGES_AHEAD < 15
+
+
+def test_a_service_that_takes_its_time_is_asked_for_eight_ranges_at_once(blob, fault_proxy, monkeypatch):
+    monkeypatch.setattr(streams, "RANGE_BYTES", 100_000)
+    fault_proxy.add(Fault(path="x.zip", delay=1.0, times=1000))
+    with blob.open() as stream:
+        stream.read(1)
+        asked = [seen.at for seen in fault_proxy.seen if seen.range]
+    assert sum(at < asked[0] + 0.9 for at in asked) == 8
 
 
 def test_cut_at_50_places_it_arrives_whole(blob, fault_proxy):

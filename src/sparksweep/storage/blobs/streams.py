@@ -14,8 +14,9 @@ from sparksweep.storage.blobs.sas import Sas
 
 __all__ = ["BlobFile", "BlobStream"]
 
-# Ranges that are fetched at once; with the one being read they are all of a stream's memory.
-RANGES_AHEAD = 4
+# Ranges that are fetched at once, the one that is waited for among them: enough for a service that takes 0.2 s to
+# answer. With the one being read they are all of a stream's memory, 50 MB.
+RANGES_AHEAD = 8
 TAIL_BYTES = 64 << 10  # a zip's directory is there: it is looked at first, and again at the end
 BUFFER_BYTES = 256 << 10
 

@@ -72,7 +72,7 @@ def parse_yaml(text: str, origin: str) -> Any:
     try:
         return _load(text)
     except yaml.YAMLError as error:
-        raise ConfigError([f"{origin}: {_one_line(error, _line_of(error, text))}"]) from None
+        raise ConfigError([f"{origin}: {_one_line(error, _lines_of(error, text))}"]) from None
 
 
 def parse_value(text: str, option: str) -> Any:
@@ -90,10 +90,10 @@ def _load(text: str) -> Any:
         raise yaml.YAMLError("nested too deeply") from error
 
 
-def _line_of(error: yaml.YAMLError, text: str) -> str:
-    """Return the line of a text that an error is about, "" for all of it."""
+def _lines_of(error: yaml.YAMLError, text: str) -> str:
+    """Return the line of a text that an error is about and the one before, whose key it may belong to."""
     mark = getattr(error, "problem_mark", None)
-    return "" if mark is None else "".join(text.splitlines()[mark.line : mark.line + 1])
+    return "" if mark is None else "\n".join(text.splitlines()[max(0, mark.line - 1) : mark.line + 1])
 
 
 def _one_line(error: yaml.YAMLError, near: str) -> str:

@@ -223,7 +223,7 @@ def test_a_secret_for_a_key_is_not_told():
     )
 
 
-@pytest.mark.parametrize("value", ["!5EcReT", "*5EcReT", "[5EcReT"])
+@pytest.mark.parametrize("value", ["!5EcReT", "*5EcReT", "[5EcReT", "\n    *5EcReT"])
 def test_a_secret_that_is_no_yaml_is_not_told(value):
     with pytest.raises(ConfigError) as caught:
         parse_experiment(f"{TEXT}spark:\n  ssl.keyPassword: {value}\n", "conf/mine.yaml")

@@ -87,8 +87,8 @@ def _first_of_equal(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
 
 
 def _repeated(rows: pa.Table, key: Sequence[str]) -> RepeatedRows | None:
-    keys = _grouped(rows, key).aggregate([("line", "count"), ("line", "list")])  # in the order of their first lines
-    keys = keys.filter(pc.greater(keys["line_count"], 1))
+    keys = _grouped(rows, key).aggregate([("line", "count"), ("line", "min"), ("line", "list")])
+    keys = keys.filter(pc.greater(keys["line_count"], 1)).sort_by("line_min")  # with nulls they come in another order
     if keys.num_rows == 0:
         return None
     lines = pc.list_flatten(keys["line_list"].combine_chunks())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sparksweep.ingest import Column, TableSchema, held_tables
@@ -49,6 +49,7 @@ def alike(row):
 
 
 @given(ROWS)
+@example([(None, "a", None, 0), *((key, "", None, n) for key in (5, None) for n in (0, 1))])
 def test_what_is_left_and_which_keys_are_repeated(rows):
     table, held = hold(iter(batches(rows)), SCHEMA)
     first = {}

@@ -97,7 +97,10 @@ SPOILT = {
     "another date": (events("1,-7,01.05.2016 00:55\n"), "data line 3, column time: '01.05.2016 00:55' is not a time"),
     "a field less": (events("1,-7\n"), "data line 3: 2 fields, expected 3 ('1,-7')"),
     "bad UTF-8": (brands("8,小米\n".encode("gbk")), "data line 2, column brand: '"),
-    "an open quote": (brands('8,"a\n', "9,b\n"), "data line 2: a quoted text does not end ("),
+    "an open quote": (
+        brands('8,"a\n', "9,b\n"),
+        "data line 2, column brand: a quoted text does not end; close the quote",
+    ),
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import io
+import re
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ _DAMAGE: tuple[Any, ...] = (zipfile.BadZipFile, zlib_ng.error, EOFError, OSError
 # Deflated bytes that are taken at a time, and what tells zlib that there is no header around them.
 _TAKEN = 1 << 18
 _RAW_DEFLATE = -15
+_LINE_END = re.compile(rb"[\r\n]")
+_HEXADECIMAL = re.compile(rb"0[xX]")
 
 
 def describe_member(uri: SourceFile, schema: TableSchema) -> dict[str, str | int]:
@@ -128,16 +131,18 @@ class MemberStream(io.RawIOBase):
     Attributes
     ----------
     has_quote : bool
-        There was a double quote in what was read.
-    has_x : bool
-        There was a letter x, small or large.
+        There was a double quote below the first line.
+    has_hexadecimal : bool
+        There was ``0x`` or ``0X``.
     """
 
     def __init__(self, stream: _Bytes, uri: SourceFile) -> None:
         super().__init__()
         self._stream = stream
         self._uri = uri
-        self.has_quote = self.has_x = False
+        self.has_quote = self.has_hexadecimal = False
+        self._in_header = True
+        self._last = b""  # byte that was looked at
 
     def readable(self) -> bool:
         """Return True."""
@@ -149,8 +154,7 @@ class MemberStream(io.RawIOBase):
             data = self._stream.read(size)
         except _DAMAGE as error:
             raise _damaged(self._uri, error) from error
-        self.has_quote = self.has_quote or b'"' in data
-        self.has_x = self.has_x or b"x" in data or b"X" in data
+        self._look_at(data)
         return data
 
     def readinto(self, buffer: Any) -> int:
@@ -158,6 +162,16 @@ class MemberStream(io.RawIOBase):
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
+
+    def _look_at(self, data: bytes) -> None:
+        if self._in_header:
+            end = _LINE_END.search(data)
+            self._in_header = end is None
+            data = data[end.end() :] if end else b""
+        self.has_quote = self.has_quote or b'"' in data
+        if not self.has_hexadecimal and (b"x" in data or b"X" in data):  # in a file of numbers there is none
+            self.has_hexadecimal = _HEXADECIMAL.search(self._last + data) is not None
+        self._last = data[-1:]
 
 
 def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Bytes:

@@ -5,20 +5,26 @@ The fast reader only says that a block of rows is wrong. This one starts where t
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import IO
 
 from sparksweep.errors import DataError
-from sparksweep.ingest.archive import MemberStream, open_member
+from sparksweep.ingest.archive import open_member
+from sparksweep.ingest.csv_rows import LONGEST_FIELD, NoRow, csv_rows, open_column, open_text
 from sparksweep.ingest.schema import Column, ColumnType, TableSchema
 from sparksweep.ingest.source import SourceFile
 
-__all__ = ["TIMESTAMP_LENGTH", "check_rows", "explain_failure", "header_problem", "row_problem", "without_rows"]
+__all__ = [
+    "TIMESTAMP_LENGTH",
+    "check_rows",
+    "explain_failure",
+    "header_problem",
+    "quote_problem",
+    "row_problem",
+    "without_rows",
+]
 
 TIMESTAMP_LENGTH = len("2016-05-01 00:55:25")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d", re.ASCII)
@@ -55,12 +61,12 @@ def explain_failure(uri: SourceFile, schema: TableSchema, good_rows: int, reason
     if _is_zip(uri, schema):
         return DataError(f"{uri}: {schema.member} is itself a zip; zip the CSV file, and once")
     with open_member(uri, schema) as stream:
-        text = _text(stream)
-        try:
-            header = next(csv.reader([text.readline()]), [])
-            problem = header_problem(header, schema) or _problem_after(text, schema, good_rows)
-        except csv.Error as error:
-            problem = f"not a CSV file: {error}"
+        rows = csv_rows(open_text(stream))
+        header = next(rows, [])
+        if isinstance(header, NoRow):
+            problem: str | None = f"not a CSV file: {header.problem}"
+        else:
+            problem = header_problem(header, schema) or _problem_after(rows, uri, schema, good_rows)
     return DataError(f"{uri}: {problem or f'after data line {good_rows}: {reason}'}")
 
 
@@ -72,16 +78,37 @@ def check_rows(uri: SourceFile, schema: TableSchema) -> None:
     DataError
         There is one; its line is named.
     """
-    line = 0
     with open_member(uri, schema) as stream:
-        try:
-            for line, row in enumerate(_rows(_text(stream), strict=True)):  # line 0 is the header
-                for column, value in zip(schema.columns, row, strict=False):
-                    if line and column.type.startswith("int") and "x" in value.lower():
-                        raise DataError(f"{uri}: {_wrong_value(line, column, value)}")
-        except csv.Error as error:
-            where = f"{uri}: data line {line + 1}"
-            raise DataError(f"{where}: a quoted text does not end ({error}); close the quote") from error
+        for line, row in enumerate(csv_rows(open_text(stream))):  # line 0 is the header
+            if isinstance(row, NoRow):
+                raise DataError(f"{uri}: {quote_problem(uri, schema, line, row)}")
+            for column, value in zip(schema.columns, row, strict=False):
+                if line and column.type.startswith("int") and "x" in value.lower():
+                    raise DataError(f"{uri}: {_wrong_value(line, column, value)}")
+
+
+def quote_problem(uri: SourceFile, schema: TableSchema, line: int, found: NoRow) -> str:
+    """Return what is said of a quoted text that does not end where it should: its line, and its column.
+
+    Parameters
+    ----------
+    uri : SourceFile
+        The archive, which is read once more for the column.
+    schema : TableSchema
+        What it should hold.
+    line : int
+        Number of the data line.
+    found : NoRow
+        What stands there.
+    """
+    with open_member(uri, schema) as stream:
+        text = open_text(stream)
+        for _ in islice(text, found.lines_before):
+            pass
+        column = open_column(text.read(LONGEST_FIELD), schema)
+    if column is None:
+        return f"data line {line}: {found.problem}"
+    return f"data line {line}, column {column.name}: a quoted text does not end; close the quote"
 
 
 def without_rows(schema: TableSchema) -> str:
@@ -124,10 +151,14 @@ def row_problem(row: Sequence[str], schema: TableSchema, line: int) -> str | Non
     return None
 
 
-def _problem_after(text: IO[str], schema: TableSchema, good_rows: int) -> str | None:
+def _problem_after(
+    rows: Iterable[list[str] | NoRow], uri: SourceFile, schema: TableSchema, good_rows: int
+) -> str | None:
     line = 0
-    for line, row in islice(enumerate(_rows(text), start=1), good_rows, None):
-        if problem := row_problem(row, schema, line):
+    for line, row in enumerate(rows, start=1):
+        if isinstance(row, NoRow):
+            return quote_problem(uri, schema, line, row)
+        if line > good_rows and (problem := row_problem(row, schema, line)):
             return problem
     # The fast reader fails on a header that no line end follows.
     return None if line or good_rows else without_rows(schema)
@@ -135,16 +166,6 @@ def _problem_after(text: IO[str], schema: TableSchema, good_rows: int) -> str | 
 
 def _wrong_value(line: int, column: Column, value: str) -> str:
     return f"data line {line}, column {column.name}: {_shown(value)} {_value_problem(column, value)}"
-
-
-def _text(stream: MemberStream) -> IO[str]:
-    # Bytes that are no UTF-8 become lone surrogates, which `_problem_of_text` finds.
-    return io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8-sig", errors="surrogateescape", newline="")
-
-
-def _rows(text: IO[str], strict: bool = False) -> Iterator[Sequence[str]]:
-    # Like the fast reader, which passes over blank lines.
-    return (row for row in csv.reader(text, strict=strict) if row)
 
 
 def _value_problem(column: Column, value: str) -> str | None:

@@ -7,7 +7,6 @@ quote that is not closed, can be in any text.
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
@@ -19,7 +18,8 @@ import pyarrow as pa
 
 from sparksweep.errors import DataError
 from sparksweep.ingest.archive import MemberStream, open_member
-from sparksweep.ingest.diagnosis import header_problem, row_problem, without_rows
+from sparksweep.ingest.csv_rows import LONGEST_FIELD, NoRow, csv_rows, open_text
+from sparksweep.ingest.diagnosis import header_problem, quote_problem, row_problem, without_rows
 from sparksweep.ingest.rows import Unfit, parse_lines, timestamps
 from sparksweep.ingest.schema import ARROW_TYPES, Column, TableSchema
 from sparksweep.ingest.source import SourceFile
@@ -31,7 +31,6 @@ MOST_LISTED = 1000
 
 _BLOCK_BYTES = 4 << 20
 _BATCH_ROWS = 1 << 16
-_LONGEST_FIELD = 64 << 20
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -83,6 +82,12 @@ class Rejects:
                 "file, or allow more by data.max_rejected"
             )
 
+    def none_fits(self) -> DataError:
+        """Return what is to be raised where all rows were left out."""
+        return DataError(
+            f"{self._file}: none of {self.count:,} rows fits, the first: {self.first[0].problem}; mend the file"
+        )
+
 
 def read_fitting_rows(file: SourceFile, schema: TableSchema, rejects: Rejects) -> Iterator[pa.RecordBatch]:
     """Read a table's archive as `sparksweep.ingest.rows.read_rows` does, but for the rows that do not fit.
@@ -106,27 +111,31 @@ def read_fitting_rows(file: SourceFile, schema: TableSchema, rejects: Rejects) -
     ArchiveError
         The zip breaks a rule or is damaged.
     DataError
-        The columns are others, there is no row, a quoted text does not end, or more rows do not fit than may.
+        The columns are others, there is no row, or none that fits, a quoted text does not end, or more rows do not fit
+        than may.
     """
-    csv.field_size_limit(_LONGEST_FIELD)
     with open_member(file, schema) as stream:
         batches = (
             _of_texts(stream, file, schema, rejects) if schema.has_text else _of_numbers(stream, file, schema, rejects)
         )
-        yield from (batch for batch in batches if batch.num_rows)
+        n_rows = 0
+        for batch in batches:
+            n_rows += batch.num_rows
+            if batch.num_rows:
+                yield batch
+    if n_rows == 0:
+        raise rejects.none_fits()
 
 
 def _of_texts(
     stream: MemberStream, file: SourceFile, schema: TableSchema, rejects: Rejects
 ) -> Iterator[pa.RecordBatch]:
-    # Bytes that are no UTF-8 become lone surrogates, which are found in the values.
-    text = io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8-sig", errors="surrogateescape", newline="")
-    rows = _rows(text, file, -1)  # line 0 is the header
-    _check_header(next(rows, (0, []))[1], file, schema)
+    rows = csv_rows(open_text(stream))
+    _check_header(next(rows, []), file, schema)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{file}: {without_rows(schema)}")
-    fitting = _fitting(chain([first], rows), schema, rejects)
+    fitting = _fitting(_closed(enumerate(chain([first], rows), start=1), file, schema), schema, rejects)
     while some := list(islice(fitting, _BATCH_ROWS)):
         yield _batch(some, schema)
 
@@ -139,9 +148,9 @@ def _of_numbers(
         batches = _parsed(text, schema)
         if batches is None:
             lines = io.StringIO(text.decode("utf-8", errors="surrogateescape"), newline="")
-            rows = list(_rows(lines, file, n_rows))
+            rows = [row for line in lines for row in csv_rows([line])]  # no number has two lines, whatever its quotes
+            yield _batch(list(_fitting(enumerate(rows, n_rows + 1), schema, rejects)), schema)
             n_rows += len(rows)
-            yield _batch(list(_fitting(rows, schema, rejects)), schema)
             continue
         for batch in batches:
             numbers = pa.array(np.arange(n_rows + 1, n_rows + 1 + batch.num_rows))
@@ -160,34 +169,26 @@ def _parsed(text: bytes, schema: TableSchema) -> list[pa.RecordBatch] | None:
     return batches if sum(batch.num_rows for batch in batches) == _count_lines(text) else None
 
 
-def _rows(text: Iterable[str], file: SourceFile, n_before: int) -> Iterator[tuple[int, list[str] | csv.Error]]:
-    """Yield number and fields of each row, numbered on from `n_before`, or what is said of one that is no CSV."""
-    reader, line = csv.reader(text, strict=True), n_before
-    while True:
-        try:
-            fields: list[str] | csv.Error = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if "end of data" in str(error):
-                where = f"{file}: data line {line + 1}"
-                raise DataError(f"{where}: a quoted text does not end ({error}); close the quote") from error
-            fields = error
-        if fields:  # blank lines are no rows
-            line += 1
-            yield line, fields
+def _closed(
+    rows: Iterable[tuple[int, list[str] | NoRow]], file: SourceFile, schema: TableSchema
+) -> Iterator[tuple[int, list[str] | NoRow]]:
+    """Yield the rows as they are, as long as each quoted text ends."""
+    for line, row in rows:
+        if isinstance(row, NoRow) and row.is_open:
+            raise DataError(f"{file}: {quote_problem(file, schema, line, row)}")
+        yield line, row
 
 
 def _fitting(
-    rows: Iterable[tuple[int, list[str] | csv.Error]], schema: TableSchema, rejects: Rejects
+    rows: Iterable[tuple[int, list[str] | NoRow]], schema: TableSchema, rejects: Rejects
 ) -> Iterator[tuple[int, list[str]]]:
-    for line, fields in rows:
-        if isinstance(fields, csv.Error):
-            rejects.add(line, f"data line {line}: not CSV ({fields})")
-        elif problem := row_problem(fields, schema, line):
+    for line, row in rows:
+        if isinstance(row, NoRow):
+            rejects.add(line, f"data line {line}: {row.problem}")
+        elif problem := row_problem(row, schema, line):
             rejects.add(line, problem)
         else:
-            yield line, fields
+            yield line, row
 
 
 def _batch(rows: list[tuple[int, list[str]]], schema: TableSchema) -> pa.RecordBatch:
@@ -215,8 +216,8 @@ def _whole_lines(stream: MemberStream, file: SourceFile) -> Iterator[bytes]:
         if end:
             yield rest[:end]
             rest = rest[end:]
-        elif len(rest) > _LONGEST_FIELD:
-            raise DataError(f"{file}: {_LONGEST_FIELD >> 20} MB without a line end; this is no CSV file of ours")
+        elif len(rest) > LONGEST_FIELD:
+            raise DataError(f"{file}: {LONGEST_FIELD >> 20} MB without a line end; this is no CSV file of ours")
     if rest:
         yield rest
 
@@ -243,8 +244,8 @@ def _without_header(texts: Iterator[bytes], file: SourceFile, schema: TableSchem
     yield from texts
 
 
-def _check_header(fields: list[str] | csv.Error, file: SourceFile, schema: TableSchema) -> None:
-    if isinstance(fields, csv.Error):
-        raise DataError(f"{file}: not a CSV file: {fields}") from fields
+def _check_header(fields: list[str] | NoRow, file: SourceFile, schema: TableSchema) -> None:
+    if isinstance(fields, NoRow):
+        raise DataError(f"{file}: not a CSV file: {fields.problem}")
     if problem := header_problem(fields, schema):
         raise DataError(f"{file}: {problem}")

@@ -88,6 +88,8 @@ def parse_lines(text: bytes, schema: TableSchema) -> list[pa.RecordBatch]:
         raise Unfit("a byte order mark inside the file")  # the fast reader would pass over it
     if b"x" in text or b"X" in text:
         raise Unfit("a number in another form")  # 0x10 is a whole number to it
+    if b'"' in text:
+        raise Unfit("a number in quotes")  # "6"7 is 67 to it, and at the end of a block a quote need not be closed
     if not text.strip(b"\r\n"):
         return []
     with _open_csv(pa.BufferReader(text), schema, schema.column_names) as reader:
@@ -105,7 +107,7 @@ def _parsed(uri: SourceFile, schema: TableSchema) -> Iterator[pa.RecordBatch]:
         for batch in reader:
             if batch.num_rows:
                 yield _typed(batch, schema)
-        if stream.has_x or (stream.has_quote and schema.has_text):
+        if (stream.has_hexadecimal and schema.has_integers) or (stream.has_quote and schema.has_text):
             # Of a quote that is not closed the fast reader says nothing, it takes the lines up to the next one for one
             # text; and 0x10 is a whole number to it.
             check_rows(uri, schema)

@@ -150,6 +150,11 @@ class TableSchema:
         return any(column.type == "string" for column in self.columns)
 
     @property
+    def has_integers(self) -> bool:
+        """Whether a column is whole numbers."""
+        return any(column.type.startswith("int") for column in self.columns)
+
+    @property
     def owner(self) -> str | None:
         """The column whose value is what several rows are part of (`sparksweep.ingest.bundles`), if there is one.
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-from functools import partial
-
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparksweep.errors import ArchiveError, DataError
-from sparksweep.ingest import Column, TableSchema, rejecting
+from sparksweep.ingest import Column, TableSchema, csv_rows, rejecting
 from sparksweep.ingest.bundles import bundled
 from sparksweep.ingest.rejecting import MOST_LISTED, Rejects, read_fitting_rows
 from sparksweep.ingest.rows import read_rows
@@ -98,9 +95,23 @@ def test_no_more_than_may_be(make_zip):
 
 
 def test_of_many_the_first_are_listed(make_zip):
-    uri = make_zip("pairs", PAIRS_HEADER + "x,1\n" * (MOST_LISTED + 5))
+    uri = make_zip("pairs", PAIRS_HEADER + "x,1\n" * (MOST_LISTED + 5) + "1,5\n")
     rows, rejects = read(uri, PAIRS, MOST_LISTED * 2)
-    assert (rows, rejects.count, len(rejects.first)) == ([], MOST_LISTED + 5, MOST_LISTED)
+    assert (rows, rejects.count, len(rejects.first)) == ([(1, 5, MOST_LISTED + 6)], MOST_LISTED + 5, MOST_LISTED)
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"), [(PAIRS, PAIRS_HEADER + "x,1\n" * 4), (NAMES, NAMES_HEADER + "x,1,\n" * 4)]
+)
+def test_a_table_of_which_no_row_fits(make_zip, schema, text):
+    uri = make_zip(schema.name, text)
+    with pytest.raises(DataError) as caught:
+        read(uri, schema)
+    first = schema.columns[0]
+    assert str(caught.value) == (
+        f"{uri}: none of 4 rows fits, the first: data line 1, column {first.name}: 'x' is not a whole number "
+        f"({first.type}); mend the file"
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,21 +132,38 @@ ENDS = TableSchema("ends", (Column("id", "int32"), Column("name", "string")))
 
 
 @pytest.mark.parametrize(
-    ("text", "line"), [('1,aa\n2,"bb\n3,cc\n4,dd\n', 2), ('1,aa\nx,1\n2,"bb', 3), ('1,"a ""b""\n2,"c"\n3,d\n', None)]
+    ("text", "line"),
+    [
+        ('1,aa\n2,"bb\n3,cc\n4,dd\n', 2),
+        ('1,aa\nx,1\n\n2,"bb', 3),
+        ('1,"a ""b""\n2,"c"\n3,d\n', None),
+        (f'1,aa\n2,"bb\n{"3,cc" * 40}\n4,"dd"\n', 2),  # longer than a field may be
+    ],
 )
-def test_a_quote_that_is_never_closed(make_zip, text, line):
+def test_a_quote_that_is_never_closed(make_zip, monkeypatch, text, line):
+    monkeypatch.setattr(csv_rows, "LONGEST_FIELD", 100)
     uri = make_zip("ends", "id,name\n" + text)
     if line is None:  # it is closed by the next one: what stands between cannot be two rows
         rows, rejects = read(uri, ENDS)
         assert (rows, [reject.line for reject in rejects.first]) == ([(3, "d", 2)], [1])
         return
-    with pytest.raises(DataError, match=rf"data line {line}: a quoted text does not end .*; close the quote"):
+    with pytest.raises(DataError, match=rf"data line {line}, column name: a quoted text does not end; close the quote"):
         read(uri, ENDS)
 
 
-def test_line_that_does_not_end(make_zip, monkeypatch, request):
-    monkeypatch.setattr(rejecting, "_LONGEST_FIELD", 10)
-    request.addfinalizer(partial(csv.field_size_limit, csv.field_size_limit()))
+@pytest.mark.usefixtures("block")
+def test_a_stray_quote_among_numbers_costs_its_line(make_zip):
+    rows, rejects = read(make_zip("pairs", PAIRS_HEADER + '1,5\n1,"2\n"3",4\n5,"6"7\n6,"7\n'), PAIRS)
+    assert rows == [(1, 5, 1), (3, 4, 3)]
+    assert [reject.problem for reject in rejects.first] == [
+        "data line 2: a quoted text does not end; close the quote",
+        "data line 4: not CSV (',' expected after '\"')",
+        "data line 5: a quoted text does not end; close the quote",
+    ]
+
+
+def test_line_that_does_not_end(make_zip, monkeypatch):
+    monkeypatch.setattr(rejecting, "LONGEST_FIELD", 10)
     monkeypatch.setattr(rejecting, "_BLOCK_BYTES", 8)
     with pytest.raises(DataError, match="0 MB without a line end; this is no CSV file of ours"):
         read(make_zip("pairs", PAIRS_HEADER + "1" * 100 + "\n"), PAIRS)
@@ -190,18 +218,16 @@ def test_good_rows_are_those_of_the_fast_reader(make_zip_of_names, rows, size, w
 def test_numbers_in_any_blocks(make_zip_of_names, lines, size):
     good = {"1,5": (1, 5), " 2,-6 ": (2, -6), '3,"7"': (3, 7)}
     uri = make_zip_of_names(PAIRS_HEADER + "\n".join(lines) + "\n", "pairs")
-    texts = [line for line in lines if line]
+    texts = [text for line in lines for text in line.split("\n") if text]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rejecting, "_BLOCK_BYTES", 1 << 20)
-        if not texts:
+        if not good.keys() & set(texts):
             return
         found, rejects = read(uri, PAIRS)
         assert found == [(*good[text], n) for n, text in enumerate(texts, 1) if text in good]
         assert [reject.line for reject in rejects.first] == [n for n, text in enumerate(texts, 1) if text not in good]
-        if '5,"6\n7"' not in texts:
-            patch.setattr(rejecting, "_BLOCK_BYTES", size)
-            again, _ = read(uri, PAIRS)
-            assert again == found
+        patch.setattr(rejecting, "_BLOCK_BYTES", size)
+        assert read(uri, PAIRS)[0] == found
 
 
 @pytest.fixture(scope="module")

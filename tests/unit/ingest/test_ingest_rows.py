@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import datetime
 import zipfile
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from sparksweep.errors import ArchiveError, DataError
 from sparksweep.ingest import Column, TableSchema
 from sparksweep.ingest import rows as reader
+from sparksweep.ingest.archive import open_member
 from sparksweep.ingest.rows import read_rows
 
 EVENTS = TableSchema(
@@ -151,15 +153,38 @@ def test_text_that_is_not_utf_8(make_zip):
 @pytest.mark.parametrize("n_rows_after", [0, 3, 20_000])
 def test_quote_that_is_never_closed(make_zip, n_rows_after):
     text = HEADER + GOOD + GOOD.replace("game", '"game') + GOOD * n_rows_after
-    assert problem(make_zip(text=text)).startswith("data line 2: a quoted text does not end (")
+    assert problem(make_zip(text=text)) == "data line 2, column category: a quoted text does not end; close the quote"
+
+
+def test_quote_that_is_not_closed_within_megabytes(make_zip):
+    """The fast reader gives up by itself, with words of its own."""
+    text = HEADER + GOOD + GOOD.replace("game", '"game') + GOOD * 300_000
+    uri = make_zip(text=text, compression=zipfile.ZIP_STORED)
+    assert problem(uri) == "data line 2, column category: a quoted text does not end; close the quote"
 
 
 def test_two_quotes_that_are_never_closed(make_zip):
     """The first would end where the second begins, and the lines between would be one text."""
     opened = GOOD.replace("game", '"game')
-    assert problem(make_zip(text=HEADER + GOOD + opened + GOOD + opened + GOOD)).startswith(
-        "data line 2: a quoted text does not end ("
+    assert problem(make_zip(text=HEADER + GOOD + opened + GOOD + opened + GOOD)) == (
+        "data line 2, column category: a quoted text does not end; close the quote"
     )
+
+
+def test_the_column_whose_quote_is_not_closed(make_zip):
+    names = TableSchema("names", (Column("a", "string"), Column("b", "string"), Column("c", "string")))
+    text = '"a","b","c"\n\n"x\n""y"", ",2"x,\n"x, ""y""\nz","open,\nx,y,z\n'
+    assert problem(make_zip("names", text), names) == (
+        "data line 2, column b: a quoted text does not end; close the quote"
+    )
+
+
+def test_text_longer_than_pythons_own_limit(make_zip):
+    """It is gone through by Python's reader for its quotes; whatever the limit was before in the process."""
+    limit = csv.field_size_limit(100)
+    rows = read(make_zip(text=HEADER + GOOD.replace("game", '"a ""game"", ' + "b" * 200_000 + '"')))
+    csv.field_size_limit(limit)
+    assert len(rows[0]["category"]) == 200_010
 
 
 def test_x_in_a_text_is_fine(make_zip):
@@ -172,6 +197,32 @@ def test_hexadecimal_number_in_a_table_without_texts(make_zip):
     assert problem(make_zip("ids", "id\n7\n0x1f\n8\n"), ids) == (
         "data line 2, column id: '0x1f' is not a whole number (int64)"
     )
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 1 << 20])
+def test_what_is_looked_for_while_a_file_is_read(make_zip, block):
+    def found(text):
+        with open_member(make_zip(text=text), EVENTS) as stream:
+            while stream.read(block):
+                pass
+            return stream.has_hexadecimal, stream.has_quote
+
+    assert found('"0x"\r\n1,x0,0,X\n') == (False, False)
+    assert found('a\n1,x0,"\n') == (False, True)
+    assert found("a\n1,0x2\n") == found("a\r1,0X\n") == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        (TableSchema("t", (Column("idx", "int64"), Column("tax", "float64"))), "idx,tax\n1,2\n"),
+        (TableSchema("t", (Column("id", "int64"), Column("name", "string"))), '"id","name"\n1,Nexus 5x 07 X\n'),
+        (TableSchema("t", (Column("name", "string"), Column("x0x", "float64"))), "name,x0x\n0x7,2\n"),
+    ],
+)
+def test_a_file_is_gone_through_once_where_nothing_can_be_misread(make_zip, monkeypatch, schema, text):
+    monkeypatch.setattr(reader, "check_rows", lambda *_: pytest.fail("it is read again, row by row"))
+    assert len(read(make_zip("t", text), schema)) == 1
 
 
 def test_odd_number_of_quotes_inside_texts_is_fine(make_zip):

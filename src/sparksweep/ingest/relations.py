@@ -1,12 +1,12 @@
 """What key columns say across tables: repeated keys, keys in tables apart, rows that refer to nothing.
 
-Columns of one name mean the same thing in all tables, so each of their values is looked up once, for all questions:
-here where all values were counted while they were read, else by one Spark job.
+Columns of one name and kind mean the same thing in all tables, so each of their values is looked up once, for all
+questions: here where all values were counted while they were read, else by a Spark job.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, NamedTuple
@@ -89,29 +89,27 @@ class Related:
 def relate(
     uses: Sequence[Use],
     references: Mapping[tuple[str, str], Sequence[str]],
-    apart: Iterable[tuple[str, str, str]],
+    apart: Sequence[tuple[str, str, str]],
 ) -> Related:
     """Look up all values of some columns in each other.
 
     Parameters
     ----------
     uses : sequence of Use
-        Columns of one name have one type.
+        Columns that are linked have one kind; others may share their name.
     references : mapping of (table, column) to sequence of str
         In which tables, all among `uses`, the values should be.
-    apart : iterable of (table, other table, column)
+    apart : sequence of (table, other table, column)
         Which should have no value in common.
 
     Raises
     ------
     UsageError
-        Columns of one name are numbers here and text there.
+        Columns that are linked are numbers here and text there.
     """
-    if not uses:
-        return Related()
-    _check_kinds(uses)
-    here = all(each.counts is not None for each in uses)
-    patterns = list(_patterns_here(uses) if here else _patterns_by_spark(uses))
+    pairs = [(table, other, column) for (table, column), others in references.items() for other in others]
+    _check_kinds(uses, [*pairs, *apart])
+    patterns = [each for kind in ("bigint", "string") for each in _patterns([use for use in uses if use.kind == kind])]
     return Related(
         {use.name: sum(each.rows.get(use.name, 0) for each in patterns) for use in uses},
         {use.name: sum(each.n_values for each in patterns if use.name in each.places) for use in uses},
@@ -148,8 +146,15 @@ class _Pattern(NamedTuple):
     rows: Mapping[tuple[str, str], int]
 
 
+def _patterns(uses: Sequence[Use]) -> Iterator[_Pattern]:
+    """Yield all values of columns of one kind by where they are."""
+    if all(each.counts is not None for each in uses):
+        return _patterns_here(uses)
+    return _patterns_by_spark(uses)
+
+
 def _patterns_here(uses: Sequence[Use]) -> Iterator[_Pattern]:
-    """Yield all values by where they are, from what was counted."""
+    """Yield them from what was counted."""
     for column in dict.fromkeys(each.column for each in uses):
         own = [each for each in uses if each.column == column]
         rows = {each.name: _series(each.counts) for each in own if each.counts is not None}
@@ -168,7 +173,7 @@ def _series(counts: pa.Table) -> pd.Series:
 
 
 def _patterns_by_spark(uses: Sequence[Use]) -> Iterator[_Pattern]:
-    """Yield all values by where they are: a few dozen patterns come back, however many values there are."""
+    """Yield them from the tables: a few dozen patterns come back, however many values there are."""
     numbers = range(len(uses))
     rows_of_value = [F.sum(F.when(F.col("use") == n, F.col("n")).otherwise(0)).alias(f"n{n}") for n in numbers]
     of_value_df = _one_below_the_other(uses).groupBy("column", "value").agg(*rows_of_value)
@@ -197,14 +202,12 @@ def _orphans(
 
 
 def _one_below_the_other(uses: Sequence[Use]) -> DataFrame:
-    # Numbers stay numbers as long as no column is text: they are grouped faster.
-    one_kind = "bigint" if {each.kind for each in uses} == {"bigint"} else "string"
     frames = [
         _values_df(each)
         .where(F.col("value").isNotNull())
         .select(
             F.lit(each.column).alias("column"),
-            F.col("value").cast(one_kind).alias("value"),
+            F.col("value").cast(each.kind).alias("value"),
             F.lit(number).alias("use"),
             F.col("n").cast("bigint").alias("n"),
         )
@@ -219,8 +222,9 @@ def _values_df(use: Use) -> DataFrame:
     return use.read().sparkSession.createDataFrame(use.counts.rename_columns(["value", "n"]).to_pandas())
 
 
-def _check_kinds(uses: Sequence[Use]) -> None:
-    kinds: dict[str, str] = {}
-    for each in uses:
-        if kinds.setdefault(each.column, each.kind) != each.kind:
-            raise UsageError(f"{each.table}.{each.column} is {each.kind}, the columns of this name before it are not")
+def _check_kinds(uses: Sequence[Use], links: Sequence[tuple[str, str, str]]) -> None:
+    kinds = {use.name: use.kind for use in uses}
+    for table, other, column in links:
+        kind, other_kind = kinds[table, column], kinds[other, column]
+        if kind != other_kind:
+            raise UsageError(f"{table}.{column} is {kind} and {other}.{column} {other_kind}; make them one type")

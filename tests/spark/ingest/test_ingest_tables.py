@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sparksweep.errors import ArchiveError, DataError, SparksweepError, StorageError
+from sparksweep.errors import ArchiveError, DataError, SparksweepError, StorageError, UsageError
 from sparksweep.ingest import (
     Column,
     Reference,
@@ -318,6 +318,32 @@ def test_strict_makes_warnings_errors(store, related, ingest):
 def test_unsorted_unique_keys_are_fine(add, ingest):
     add("events", "event_id,device_id,timestamp\n2,1,2016-05-01 00:00:00\n1,1,2016-05-01 00:00:00\n")
     assert ingest(EVENTS).warnings == ()
+
+
+CUSTOMERS = TableSchema("customers", (Column("id", "int64"),), key=("id",))
+PRODUCTS = TableSchema("products", (Column("id", "string"),), key=("id",))
+
+
+def test_keys_of_one_name_that_are_numbers_here_and_text_there(source, add, ingest):
+    add("customers", "id\n2\n1\n")
+    add("products", "id\n1\nb\n2\n")
+    add("events", GOOD_EVENTS)
+    report = ingest(CUSTOMERS, PRODUCTS, EVENTS)
+    assert ([table.distinct_keys for table in report.tables], report.warnings) == ([2, 3, 2], ())
+    add("events", GOOD_EVENTS + "3,8,2016-05-02 00:00:00\n")
+    again = ingest(CUSTOMERS, PRODUCTS, EVENTS, known=report)  # where the others are looked at by Spark
+    assert ([table.distinct_keys for table in again.tables], again.warnings) == ([2, 3, 3], ())
+    add("products", "id\n1\nb\n1\n")
+    with pytest.raises(DataError, match=r"products\.csv\.zip: id 1 on data lines 1, 3; id must name one row"):
+        ingest(CUSTOMERS, PRODUCTS, EVENTS, known=report)
+
+
+def test_columns_of_two_kinds_that_should_be_looked_up_in_each_other(add, ingest):
+    add("customers", "id\n2\n1\n")
+    add("products", "id\n1\nb\n2\n")
+    linked = replace(PRODUCTS, references=(Reference("id", ("customers",)),))
+    with pytest.raises(UsageError, match=r"products\.id is string and customers\.id bigint; make them one type"):
+        ingest(CUSTOMERS, linked)
 
 
 @pytest.mark.parametrize("ids", [(1, 7, 7, 7, 7, 8), (7, 1, 7, 8, 7, 7)])

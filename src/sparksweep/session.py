@@ -45,6 +45,10 @@ log = logging.getLogger(__name__)
 # What every session of ours runs with. Times are as written in the data, so the time zone is UTC.
 BASE_CONF: Mapping[str, str] = {
     "spark.sql.session.timeZone": "UTC",
+    # Times in Parquet as all versions and other programs read them. Spark's own form before version 4 refuses years
+    # before 1900, which often stand for none, and who reads it as nanoseconds makes another century of the year 9999.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Also Azure's keys and SAS: with Spark's own pattern its event log holds all that core-site.xml says.
     "spark.redaction.regex": f"(?i){SECRET_NAME.pattern}|sig[=]",  # itself none of what tests look for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
@@ -324,4 +324,4 @@ class DataCheck:
 
 def _moment(microseconds: int) -> str:
     """Return a time as the file has it."""
-    return datetime.fromtimestamp(microseconds / 1e6, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    return (datetime(1970, 1, 1) + timedelta(microseconds=microseconds)).isoformat(" ")

@@ -29,6 +29,7 @@ __all__ = ["Unfit", "parse_lines", "read_rows", "timestamps"]
 
 # One block of text is parsed at a time; a row must fit in it.
 _BLOCK_BYTES = 4 << 20
+_YEAR_1 = -62_135_596_800  # begins so many seconds after 1970
 
 
 def read_rows(uri: SourceFile, schema: TableSchema) -> Iterator[pa.RecordBatch]:
@@ -151,7 +152,11 @@ def timestamps(texts: pa.StringArray) -> pa.TimestampArray:
     lengths = pc.min_max(pc.binary_length(filled)).as_py()
     if not {lengths["min"], lengths["max"]} <= {TIMESTAMP_LENGTH, None}:
         raise Unfit("a time has another form")
-    return filled.cast(pa.timestamp("s")).cast(ARROW_TYPES["timestamp"])
+    times = filled.cast(pa.timestamp("s"))
+    first = pc.min(times.cast(pa.int64())).as_py()
+    if first is not None and first < _YEAR_1:
+        raise Unfit("a time is before the year 1")  # which no calendar has, and neither Python
+    return times.cast(ARROW_TYPES["timestamp"])
 
 
 def _with_line(batch: pa.RecordBatch, schema: TableSchema, first_line: int) -> pa.RecordBatch:

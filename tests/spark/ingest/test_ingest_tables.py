@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sparksweep.errors import ArchiveError, DataError, SparksweepError, StorageError, UsageError
@@ -100,6 +101,25 @@ def test_tables_are_typed_and_numbered(spark, store, add, ingest):
         ("timestamp", "timestamp"),
         ("line", "bigint"),
     ]
+
+
+VISITS = TableSchema("visits", (Column("id", "int32"), Column("n", "int8"), Column("at", "timestamp")), key=("id", "n"))
+
+
+def test_times_that_stand_for_none_and_never(spark, store, add, ingest):
+    """Before 1900 and after 2262 the ways to store a time differ; those of a bundle are a list."""
+    times = ["0001-01-01 00:00:00", "1582-10-09 12:00:00", "1899-12-31 23:59:59", "9999-12-31 23:59:59"]
+    add("events", "event_id,device_id,timestamp\n" + "".join(f"{n},1,{time}\n" for n, time in enumerate(times)))
+    add("visits", "id,n,at\n" + "".join(f"1,{n},{time}\n" for n, time in enumerate(times)))
+    report = ingest(EVENTS, VISITS)
+    assert [(table.first, table.last) for table in report.tables] == [(times[0], times[-1])] * 2
+    tables = read_tables(spark, store, [EVENTS, VISITS])
+    for name, column in (("events", "timestamp"), ("visits", "at")):
+        ordered_df = tables[name].orderBy("line").selectExpr(f"CAST({column} AS STRING)")
+        assert [row[0] for row in ordered_df.collect()] == times
+    by_pyarrow = pq.read_table(store.fetch("tables/events.parquet")).sort_by("line")["timestamp"]
+    assert by_pyarrow.type == pa.timestamp("us", "UTC")
+    assert [str(time)[:19] for time in by_pyarrow.to_pylist()] == times
 
 
 @pytest.mark.parametrize("name", ["a[1-3]", "{b,c}", "d*e?", "f\\g", "h#i%20j:k ä"])

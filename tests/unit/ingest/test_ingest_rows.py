@@ -121,6 +121,10 @@ def test_carriage_returns_byte_order_mark_and_missing_last_newline(make_zip):
         ("1,,2016-05-01 00:55:25,1,g", "data line 3, column device_id: '' is empty; every row needs a value (int64)"),
         ("1,7,,1,g", "data line 3, column timestamp: '' is empty; every row needs a value (timestamp)"),
         ("1,7,2016-05-01,1,g", "data line 3, column timestamp: '2016-05-01' is not a time of the form YYYY-MM-DD"),
+        (
+            "1,7,0000-01-01 00:00:00,1,g",
+            "data line 3, column timestamp: '0000-01-01 00:00:00' is not a time of the form",
+        ),
         ("1,7,2016-02-31 00:00:00,1,g", "column timestamp: '2016-02-31 00:00:00' is not a time of the form"),
         ("1,7,01.05.2016 00:55:25,1,g", "column timestamp: '01.05.2016 00:55:25' is not a time of the form"),
         ("1,7,2016-05-01 00:55:25,east,g", "data line 3, column longitude: 'east' is not a number (float64)"),

@@ -12,6 +12,7 @@ from sparksweep.config.yaml_text import parse_yaml
 from sparksweep.errors import ConfigError
 from sparksweep.eventlogs.expressions import columns_of, expression_problems, is_name
 from sparksweep.ingest import Column, Reference, TableSchema
+from sparksweep.ingest.diagnosis import value_problem
 from sparksweep.ingest.schema import ColumnType
 
 __all__ = ["LogColumn", "LogSchema", "LogTable", "Lookup", "Rows", "SetSettings", "parse_log_schema"]
@@ -29,7 +30,7 @@ class LogColumn(_Section):
 
     type: ColumnType
     nullable: bool = False
-    placeholders: tuple[float, ...] = ()
+    placeholders: tuple[Any, ...] = ()
 
 
 class LogTable(_Section):
@@ -206,7 +207,9 @@ def parse_log_schema(text: str, origin: str) -> LogSchema:
 
 def _column(name: str, kind: ColumnType | LogColumn) -> Column:
     if isinstance(kind, LogColumn):
-        return Column(name, kind.type, kind.nullable, kind.placeholders)
+        is_time = kind.type == "timestamp"  # which YAML takes for more than a text
+        placeholders = tuple(str(value) if is_time else value for value in kind.placeholders)
+        return Column(name, kind.type, kind.nullable, placeholders)
     return Column(name, kind)
 
 
@@ -259,14 +262,19 @@ def _table_problems(schema: LogSchema, name: str, table: LogTable) -> Iterator[s
                 yield from _unlike(where, schema, (name, column), (other, column))
 
 
-def _column_problems(place: str, name: str, column: ColumnType | LogColumn) -> Iterator[str]:
-    if isinstance(column, LogColumn) and column.nullable and column.type == "string":
+def _column_problems(place: str, name: str, given: ColumnType | LogColumn) -> Iterator[str]:
+    if isinstance(given, LogColumn) and given.nullable and given.type == "string":
         yield (
             f"{place}: nullable is nothing for string: an empty field is the empty text; count by nullif({name}, '') "
             "where it is none"
         )
-    if isinstance(column, LogColumn) and column.placeholders and column.type in ("string", "timestamp"):
-        yield f"{place}: placeholders are of numbers, not of {column.type}"
+    column = _column(name, given)
+    is_text = column.type in ("string", "timestamp")
+    for value in column.placeholders:
+        if isinstance(value, bool) or not isinstance(value, str if is_text else int | float):
+            yield f"{place}.placeholders: {value!r} is no {'text; put it in quotes' if is_text else 'number'}"
+        elif problem := value_problem(column, str(value)):
+            yield f"{place}.placeholders: {value!r} {problem}"
 
 
 def _key_problems(name: str, table: LogTable) -> Iterator[str]:

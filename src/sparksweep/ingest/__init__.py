@@ -8,7 +8,7 @@ from sparksweep.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from sparksweep.ingest.report import IngestReport, TableReport, read_report
-    from sparksweep.ingest.schema import LINE, Column, Reference, TableSchema
+    from sparksweep.ingest.schema import LINE, Column, Placeholders, Reference, TableSchema
     from sparksweep.ingest.source import Source, local_source, open_source
     from sparksweep.ingest.stored_tables import Tables, read_tables
     from sparksweep.ingest.tables import changed_tables, ingest_tables, source_fingerprint
@@ -17,6 +17,7 @@ __all__ = [
     "LINE",
     "Column",
     "IngestReport",
+    "Placeholders",
     "Reference",
     "Source",
     "TableReport",
@@ -37,6 +38,7 @@ __getattr__ = lazy_names(
         "Column": ".schema",
         "IngestReport": ".report",
         "LINE": ".schema",
+        "Placeholders": ".schema",
         "Reference": ".schema",
         "Source": ".source",
         "TableReport": ".report",

@@ -302,9 +302,14 @@ class DataCheck:
             yield f"{name}: {dropped:,} rows are equal to an earlier one; they are dropped"
         repeated = self._repeated.get(name)
         if repeated is not None:
+            kept = (
+                "features take the first of each, and all are"
+                if schema.repeated_key == "first"
+                else "all are kept, and"
+            )
             yield (
                 f"{name}: {repeated.n_keys:,} values of ({', '.join(schema.key)}) on several lines, such as "
-                f"{repeated}; all are kept, and listed in {name}.repeated_keys.csv"
+                f"{repeated}; {kept} listed in {name}.repeated_keys.csv"
             )
         for reference in schema.references:
             orphans = self._orphans(schema, reference)
@@ -316,10 +321,10 @@ class DataCheck:
         for column, n in seen.empty.items():
             if n:
                 yield f"{name}: {n:,} rows have an empty {column}"
-        for column, n in seen.placeholders.items():
+        for each in schema.all_placeholders:
+            n = seen.placeholders.get(each.name, 0)
             if n:
-                known = " or ".join(f"{value:g}" for value in schema.column(column).placeholders)
-                yield f"{name}: {n:,} rows have {known} as {column}, which stands for none"
+                yield f"{name}: {n:,} rows have {each} as {each.name}, which stands for none"
 
 
 def _moment(microseconds: int) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "header_problem",
     "quote_problem",
     "row_problem",
+    "value_problem",
     "without_rows",
 ]
 
@@ -146,7 +147,7 @@ def row_problem(row: Sequence[str], schema: TableSchema, line: int) -> str | Non
     if len(row) != len(schema.columns):
         return f"data line {line}: {len(row)} fields, expected {len(schema.columns)} ({_shown(','.join(row))})"
     for column, value in zip(schema.columns, row, strict=True):
-        if _value_problem(column, value):
+        if value_problem(column, value):
             return _wrong_value(line, column, value)
     return None
 
@@ -165,10 +166,11 @@ def _problem_after(
 
 
 def _wrong_value(line: int, column: Column, value: str) -> str:
-    return f"data line {line}, column {column.name}: {_shown(value)} {_value_problem(column, value)}"
+    return f"data line {line}, column {column.name}: {_shown(value)} {value_problem(column, value)}"
 
 
-def _value_problem(column: Column, value: str) -> str | None:
+def value_problem(column: Column, value: str) -> str | None:
+    """Return what is wrong with the text of a field, None when nothing is."""
     if value == "" and column.type != "string":
         return None if column.nullable else f"is empty; every row needs a value ({column.type})"
     return _PROBLEMS[column.type](value)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sparksweep.ingest.schema import TableSchema
+from sparksweep.ingest.rows import timestamps
+from sparksweep.ingest.schema import ARROW_TYPES, Column, Placeholders, TableSchema
 
 __all__ = ["Observed"]
 
@@ -31,7 +33,7 @@ class Observed:
     empty : mapping of str to int
         Rows without a value, or with the empty text; by column, of those that may have none.
     placeholders : mapping of str to int
-        Rows with one of the column's placeholders, by column.
+        Rows with values that stand for none, by the columns that have them (`sparksweep.ingest.schema.Placeholders`).
     spans : mapping of str to (int, int)
         Lowest and highest value of the first key column, if it is whole numbers, and of each time (microseconds).
     counts : mapping of str to pyarrow.Table or None
@@ -46,21 +48,18 @@ class Observed:
     @classmethod
     def of(cls, batch: pa.RecordBatch, schema: TableSchema, counted: Iterable[str]) -> Observed:
         """Return what the rows of one batch show, with counts of some columns."""
-        empty, placeholders, spans = {}, {}, {}
+        empty, spans = {}, {}
         for column in schema.columns:
             values = batch.column(column.name)
             if column.type == "string":
                 empty[column.name] = pc.sum(pc.equal(values, "")).as_py() or 0
             elif column.nullable:
                 empty[column.name] = values.null_count
-            if column.placeholders:
-                # Compared one by one: to `is_in` -0.0 is not 0.0.
-                found = (pc.sum(pc.equal(values, known)).as_py() or 0 for known in column.placeholders)
-                placeholders[column.name] = sum(found)
             is_key = schema.key[:1] == (column.name,) and pa.types.is_integer(values.type)
             if (is_key or column.type == "timestamp") and values.null_count < len(values):
                 ends = pc.min_max(values.cast(pa.int64()))
                 spans[column.name] = (ends["min"].as_py(), ends["max"].as_py())
+        placeholders = {each.name: _count_placeholders(batch, schema, each) for each in schema.all_placeholders}
         counts = {name: _few(_counted(batch.column(name))) for name in counted}
         return cls(empty, placeholders, spans, counts)
 
@@ -78,6 +77,25 @@ class Observed:
             spans,
             {name: _summed([each.counts[name] for each in some]) for name in some[0].counts},
         )
+
+
+def _count_placeholders(batch: pa.RecordBatch, schema: TableSchema, placeholders: Placeholders) -> int:
+    columns = [schema.column(name) for name in placeholders.columns]
+    total = 0
+    for row in placeholders.values:
+        # Compared one by one: to `is_in` -0.0 is not 0.0.
+        equal = [
+            pc.equal(batch.column(each.name), _scalar(value, each)) for each, value in zip(columns, row, strict=True)
+        ]
+        total += pc.sum(reduce(pc.and_, equal)).as_py() or 0
+    return total
+
+
+def _scalar(value: float | str, column: Column) -> pa.Scalar:
+    """Return a value of a column's type: pyarrow compares a number of another type as a third one, or not at all."""
+    if column.type == "timestamp":
+        return timestamps(pa.array([value]))[0]
+    return pa.scalar(value, ARROW_TYPES[column.type])
 
 
 def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -39,7 +39,7 @@ class TableReport:
     empty : dict of str to int
         By column, rows read that have no value; columns without such rows are left out.
     placeholders : dict of str to int
-        By column, rows with a value that stands for none.
+        By column, or columns, rows with what stands for none there.
     first, last : str or None
         Earliest and latest time, ``YYYY-MM-DD hh:mm:ss`` as in the file.
     spans : dict of str to (int, int)

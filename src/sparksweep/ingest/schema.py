@@ -10,7 +10,7 @@ from typing import Literal
 import pyarrow as pa
 from pyspark.sql import types as T
 
-__all__ = ["LINE", "Column", "ColumnType", "Reference", "TableSchema"]
+__all__ = ["LINE", "Column", "ColumnType", "Placeholders", "Reference", "TableSchema"]
 
 ColumnType = Literal["int8", "int32", "int64", "float64", "string", "timestamp"]
 
@@ -50,14 +50,42 @@ class Column:
         Integers never pass through floating point; a timestamp reads ``YYYY-MM-DD hh:mm:ss``.
     nullable : bool
         An empty field is a null. Without it an empty field is an error, except in text, where it is the empty text.
-    placeholders : tuple of float
-        Values that stand for none; the data check counts them.
+    placeholders : tuple of int, float or str
+        Values that stand for none; the data check counts them. Text is text, or a time as the file has it.
     """
 
     name: str
     type: ColumnType
     nullable: bool = False
-    placeholders: tuple[float, ...] = ()
+    placeholders: tuple[float | str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Placeholders:
+    """What stands for none, in one column or in several at once, such as the two of a place on a map.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Their names.
+    values : tuple of tuple
+        Each has a value for each column.
+    """
+
+    columns: tuple[str, ...]
+    values: tuple[tuple[float | str, ...], ...]
+
+    @property
+    def name(self) -> str:
+        """The columns, as ``longitude`` or ``(longitude, latitude)``."""
+        return self.columns[0] if len(self.columns) == 1 else f"({', '.join(self.columns)})"
+
+    def __str__(self) -> str:
+        """Return the values, as ``0 or 1`` or ``(0, 0) or (1, 1)``."""
+        shown = (
+            ", ".join(f"{each:g}" if isinstance(each, float) else str(each) for each in row) for row in self.values
+        )
+        return " or ".join(shown if len(self.columns) == 1 else (f"({each})" for each in shown))
 
 
 @dataclass(frozen=True)
@@ -88,14 +116,17 @@ class TableSchema:
         In the order of the header.
     key : tuple of str
         Columns that together name a row; empty for none.
-    repeated_key : {"error", "warn"}
-        What a key on more than one line is: an end of the ingest, or a line in its report (the rows are kept).
+    repeated_key : {"error", "warn", "first"}
+        What a key on more than one line is: an end of the ingest, or a line in its report (the rows are kept), which
+        with "first" says that features take the first.
     drop_duplicates : bool
         Of rows that are equal in every column only the first is kept. Happens before `key` is looked at.
     apart_from : tuple of str
         Other tables, with a `key` of the same columns, in which no key of this one may occur.
     references : tuple of Reference
         What the data check looks up: a row whose value is nowhere is an orphan.
+    placeholders : tuple of Placeholders
+        Values of several columns that only together stand for none; the data check counts them.
     listed : tuple of str
         Columns whose different values are kept beside the table, for who numbers them: then nobody has to look again.
     """
@@ -103,16 +134,26 @@ class TableSchema:
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
-    repeated_key: Literal["error", "warn"] = "error"
+    repeated_key: Literal["error", "warn", "first"] = "error"
     drop_duplicates: bool = False
     apart_from: tuple[str, ...] = ()
     references: tuple[Reference, ...] = ()
+    placeholders: tuple[Placeholders, ...] = ()
     listed: tuple[str, ...] = ()
 
     @property
     def column_names(self) -> list[str]:
         """Names in the order of the header."""
         return [column.name for column in self.columns]
+
+    @property
+    def all_placeholders(self) -> list[Placeholders]:
+        """Those of single columns, then those of several."""
+        single = (each for each in self.columns if each.placeholders)
+        return [
+            *(Placeholders((each.name,), tuple((value,) for value in each.placeholders)) for each in single),
+            *self.placeholders,
+        ]
 
     @property
     def stored_counts(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparksweep.ingest import Column, Reference, TableSchema
+from sparksweep.ingest import Column, Placeholders, Reference, TableSchema
 
 __all__ = ["GROUPS", "SCHEMAS"]
 
@@ -40,7 +40,7 @@ SCHEMAS = (
         "phone_brand_device_model",
         (Column("device_id", "int64"), Column("phone_brand", "string"), Column("device_model", "string")),
         key=("device_id",),
-        repeated_key="warn",
+        repeated_key="first",
         drop_duplicates=True,
         references=(DEVICE,),
         listed=("phone_brand", "device_model"),
@@ -51,11 +51,12 @@ SCHEMAS = (
             Column("event_id", "int32"),
             Column("device_id", "int64"),
             Column("timestamp", "timestamp"),
-            Column("longitude", "float64", placeholders=(0.0, 1.0)),
-            Column("latitude", "float64", placeholders=(0.0, 1.0)),
+            Column("longitude", "float64"),
+            Column("latitude", "float64"),
         ),
         key=("event_id",),
         references=(DEVICE,),
+        placeholders=(Placeholders(("longitude", "latitude"), ((0.0, 0.0), (1.0, 1.0), (104.0, 30.0))),),
     ),
     TableSchema(
         "app_events",

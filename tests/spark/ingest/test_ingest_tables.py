@@ -40,7 +40,7 @@ PHONE = TableSchema(
     "phone",
     (Column("device_id", "int64"), Column("brand", "string"), Column("age", "int8", nullable=True)),
     key=("device_id",),
-    repeated_key="warn",
+    repeated_key="first",
     drop_duplicates=True,
 )
 PAIRS = TableSchema(
@@ -197,7 +197,7 @@ def test_conflicting_rows_are_a_warning_after_equal_ones_are_dropped(store, add,
     assert report.warnings == (
         "phone: 1 rows are equal to an earlier one; they are dropped",
         "phone: 2 values of (device_id) on several lines, such as device_id 3 on data lines 3, 6, 7; "
-        "all are kept, and listed in phone.repeated_keys.csv",
+        "features take the first of each, and all are listed in phone.repeated_keys.csv",
     )
     assert (report.tables[0].rows, report.tables[0].distinct_keys) == (6, 3)
     assert store.read_bytes("tables/phone.repeated_keys.csv").decode() == (

@@ -32,6 +32,7 @@ FILES = {
         "event_id,device_id,timestamp,longitude,latitude\n"
         "1,29182687948017175,2016-05-01 00:55:25,121.38,31.24\n2,-8076087639492063270,2016-04-30 23:52:24,0.00,0.00\n"
         "3,-1547860181818787117,2016-05-08 00:00:08,-180.00,-34.05\n"
+        "4,29182687948017175,2016-05-01 00:55:26,104.00,30.00\n5,29182687948017175,2016-05-01 00:55:27,104.00,0.00\n"
     ),
     "app_events": (
         "event_id,app_id,is_installed,is_active\n"
@@ -87,5 +88,10 @@ def test_seven_zips_of_kaggles_form_become_the_same_rows(spark, kaggle, store):
     assert counts["phone_brand_device_model"] == (6, 1, 0)
     assert counts["app_labels"] == (4, 1, 0)
     assert sum(rejected for _, _, rejected in counts.values()) == 0
-    (warning,) = [each for each in report.warnings if "several lines" in each]
-    assert "phone_brand_device_model: 1 values of (device_id) on several lines" in warning
+    told = [each for each in report.warnings if "several lines" in each or "for none" in each]
+    assert told == [
+        "phone_brand_device_model: 1 values of (device_id) on several lines, such as device_id -8076087639492063270 on "
+        "data lines 4, 6; features take the first of each, and all are listed in "
+        "phone_brand_device_model.repeated_keys.csv",
+        "events: 2 rows have (0, 0) or (1, 1) or (104, 30) as (longitude, latitude), which stands for none",
+    ]

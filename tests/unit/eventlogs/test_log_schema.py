@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import date, datetime
 
 import pytest
 import yaml
@@ -83,6 +84,37 @@ def test_tables_as_ingest_knows_them():
     assert (visits.listed, items.listed) == ((), ("product",)), "what sets count as it is, not by an expression"
 
 
+@pytest.mark.parametrize(
+    ("kind", "given", "taken"),
+    [
+        ("int64", [-1, 2**53 + 1], (-1, 2**53 + 1)),
+        ("float64", [0, 1e3], (0, 1000.0)),
+        ("string", ["-1", "", "none"], ("-1", "", "none")),
+        ("timestamp", [datetime(1970, 1, 1), "0001-01-01 00:00:00"], ("1970-01-01 00:00:00", "0001-01-01 00:00:00")),
+    ],
+)
+def test_placeholders_are_of_their_columns_type(kind, given, taken):
+    schema = parsed(changed("tables/visits/columns/place", {"type": kind, "placeholders": given}))
+    assert schema.table_schemas()[2].columns[3] == Column("place", kind, placeholders=taken)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "problem"),
+    [
+        ("int8", 300, "300 does not fit in 8 bits (int8)"),
+        ("int32", -1.5, "-1.5 is not a whole number (int32)"),
+        ("int64", "-1", "'-1' is no number"),
+        ("float64", True, "True is no number"),
+        ("string", -1, "-1 is no text; put it in quotes"),
+        ("timestamp", date(1970, 1, 1), "'1970-01-01' is not a time of the form YYYY-MM-DD hh:mm:ss"),
+    ],
+)
+def test_placeholders_that_their_column_cannot_hold(kind, value, problem):
+    with pytest.raises(ConfigError) as caught:
+        parsed(changed("tables/visits/columns/place", {"type": kind, "placeholders": [value]}))
+    assert caught.value.problems == (f"shop.yaml: tables.visits.columns.place.placeholders: {problem}",)
+
+
 def test_another_set_does_not_make_other_tables():
     fewer = parsed(changed("feature_sets/segment", ...)).table_schemas()[0]
     assert (fewer.listed, fewer.digest) == ((), parsed(SHOP).table_schemas()[0].digest)
@@ -112,7 +144,7 @@ def test_without_test_rows():
         (
             "tables/visits/columns/time",
             {"type": "timestamp", "placeholders": [0]},
-            "tables.visits.columns.time: placeholders are of numbers, not of timestamp",
+            "tables.visits.columns.time.placeholders: '0' is not a time of the form YYYY-MM-DD hh:mm:ss",
         ),
         ("tables/visits/colums", {}, "tables.visits.colums: unknown key"),
         ("tables/visits/key", ["visit"], "tables.visits.key: no column 'visit'; did you mean 'visit_id'? (known: "),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparksweep.ingest import Column, Reference, TableSchema, observing
+from sparksweep.ingest import Column, Placeholders, Reference, TableSchema, observing
 from sparksweep.ingest.observing import Observed
 
 USES = TableSchema(
@@ -54,6 +55,33 @@ def test_one_batch():
     assert list(seen.counts) == ["app_id", "text"]
     assert counts(seen, "app_id") == {7: 3, -8: 1}
     assert counts(seen, "text") == {"": 2, "a": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "placeholders", "n"),
+    [
+        ("int64", [2**53 + 1, -1, None, 2**53, -1], (-1, 2**53), 3),
+        ("int8", [7, -1], (-1,), 1),
+        ("string", ["-1", "", "none", None], ("-1", "none"), 2),
+        ("timestamp", [datetime(1, 1, 1), datetime(2016, 5, 1), None], ("0001-01-01 00:00:00",), 1),
+        ("float64", [104.0, 0.1, None], (104, 0.1), 2),
+    ],
+)
+def test_placeholders_of_each_type(kind, values, placeholders, n):
+    schema = TableSchema("t", (Column("x", kind, True, placeholders),))
+    rows = pa.RecordBatch.from_pydict({"x": values, "line": range(len(values))}, schema.arrow_schema())
+    assert Observed.of(rows, schema, ()).placeholders == {"x": n}
+
+
+def test_placeholders_of_two_columns():
+    pairs = Placeholders(("x", "y"), ((0.0, 0.0), (104.0, 30.0)))
+    schema = TableSchema(
+        "t", (Column("x", "float64", nullable=True), Column("y", "float64", placeholders=(7.5,))), placeholders=(pairs,)
+    )
+    rows = {"x": [0.0, 104.0, 104.0, 0.0, None, -0.0], "y": [0.0, 30.0, 0.0, 30.0, 0.0, 0.0], "line": range(6)}
+    seen = Observed.of(pa.RecordBatch.from_pydict(rows, schema.arrow_schema()), schema, ())
+    assert seen.placeholders == {"y": 0, "(x, y)": 3}
+    assert [str(each) for each in schema.all_placeholders] == ["7.5", "(0, 0) or (104, 30)"]
 
 
 def test_no_value_at_all():

@@ -53,7 +53,8 @@ def bundled(batch: pa.RecordBatch, schema: TableSchema) -> pa.RecordBatch:
         elif schema.is_packed(name):
             columns[name] = _packed(values.to_numpy(), ends)
         else:
-            columns[name] = pa.ListArray.from_arrays(pa.array(ends), values)
+            kept = values.cast(pa.int64()) if pa.types.is_timestamp(values.type) else values
+            columns[name] = pa.ListArray.from_arrays(pa.array(ends), kept)
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
@@ -86,9 +87,9 @@ def _sizes(batch: pa.RecordBatch, schema: TableSchema) -> NDArray[Any]:
 
 
 def _column(values: pa.Array, column: Column, schema: TableSchema, owners: NDArray[Any]) -> pa.Array:
+    kind = ARROW_TYPES[column.type]
     if column.name == schema.owner:
         return values.take(pa.array(owners))
     if not schema.is_packed(column.name):
-        return pc.list_flatten(values)
-    kind = ARROW_TYPES[column.type]
+        return pc.list_flatten(values).cast(kind)
     return pa.array(np.frombuffer(b"".join(values.to_pylist()), kind.to_pandas_dtype()), kind)

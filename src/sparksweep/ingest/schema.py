@@ -240,5 +240,8 @@ class TableSchema:
     def _stored(self, field: T.StructField) -> T.StructField:
         if field.name in (self.owner, LINE):
             return field
-        bundle = T.BinaryType() if self.is_packed(field.name) else T.ArrayType(field.dataType)
-        return T.StructField(field.name, bundle)
+        if self.is_packed(field.name):
+            return T.StructField(field.name, T.BinaryType())
+        # From Python Spark 3.3 takes no array of times: they are microseconds.
+        is_time = isinstance(field.dataType, T.TimestampType)
+        return T.StructField(field.name, T.ArrayType(T.LongType() if is_time else field.dataType))

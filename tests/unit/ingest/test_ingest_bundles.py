@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from sparksweep.errors import DataError, SparksweepError
 from sparksweep.ingest import Column, TableSchema, bundles
@@ -67,6 +68,18 @@ def test_numbers_that_may_be_missing_are_a_list():
     assert kept.to_pydict()["app_id"] == [[None, 7]]
     assert kept.to_pydict()["n"] == [b"\xff\x02"]
     assert pa.Table.from_batches(flat_rows(uses, [kept])).to_batches()[0].equals(rows)
+
+
+def test_times_are_a_list_of_microseconds():
+    """Spark 3.3 takes no list of times from Python."""
+    uses = TableSchema("uses", (*COLUMNS[:2], Column("at", "timestamp")), key=("event_id", "app_id"))
+    times = pa.array([-62_135_596_800_000_000, 5], uses.arrow_schema().field("at").type)
+    values = [pa.array([4, 4], pa.int32()), pa.array([6, 7]), times, pa.array([1, 2])]
+    rows = pa.RecordBatch.from_arrays(values, schema=uses.arrow_schema())
+    kept = bundled(rows, uses)
+    assert kept.to_pydict()["at"] == [[-62_135_596_800_000_000, 5]]
+    assert kept.schema.field("at").type == to_arrow_schema(uses.stored_schema()).field("at").type
+    assert next(flat_rows(uses, [kept])).equals(rows)
 
 
 @pytest.mark.parametrize(

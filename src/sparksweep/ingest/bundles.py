@@ -7,6 +7,7 @@ after the other, that is a twentieth of the lines; and numbers kept as bytes are
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ __all__ = ["bundled", "flat_rows"]
 
 # Spark counts the lines of a batch, whatever is in them.
 _MOST_ROWS = 256
+# Of a batch of long bundles, rows that are made at a time: all at once would be millions.
+_FLAT_ROWS = 1 << 16
 
 
 def bundled(batch: pa.RecordBatch, schema: TableSchema) -> pa.RecordBatch:
@@ -62,12 +65,19 @@ def bundled(batch: pa.RecordBatch, schema: TableSchema) -> pa.RecordBatch:
 def flat_rows(schema: TableSchema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Turn lines of a table's files into rows of ``schema.arrow_schema()``."""
     for batch in batches:
-        sizes = _sizes(batch, schema)
-        owners = np.repeat(np.arange(batch.num_rows), sizes)
-        places = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        columns = [_column(batch.column(each.name), each, schema, owners) for each in schema.columns]
-        lines = pa.array(batch.column(LINE).to_numpy()[owners] + places)
-        yield pa.RecordBatch.from_arrays([*columns, lines], schema=schema.arrow_schema())
+        ends = np.cumsum(_sizes(batch, schema))
+        cuts = np.flatnonzero(np.diff(ends // _FLAT_ROWS)) + 1
+        for begin, end in pairwise([0, *cuts.tolist(), batch.num_rows]):
+            yield _flat(batch.slice(begin, end - begin), schema)
+
+
+def _flat(batch: pa.RecordBatch, schema: TableSchema) -> pa.RecordBatch:
+    sizes = _sizes(batch, schema)
+    owners = np.repeat(np.arange(batch.num_rows), sizes)
+    places = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    columns = [_column(batch.column(each.name), each, schema, owners) for each in schema.columns]
+    lines = pa.array(batch.column(LINE).to_numpy()[owners] + places)
+    return pa.RecordBatch.from_arrays([*columns, lines], schema=schema.arrow_schema())
 
 
 def _packed(values: NDArray[Any], ends: NDArray[np.int32]) -> pa.Array:

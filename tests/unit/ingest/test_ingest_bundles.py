@@ -52,6 +52,14 @@ def test_every_row_comes_back_with_its_line(rows, data):
     assert list(zip(*found.to_pydict().values(), strict=True)) == [(*row, 5 + n) for n, row in enumerate(rows)]
 
 
+def test_rows_are_made_some_at_a_time(monkeypatch):
+    monkeypatch.setattr(bundles, "_FLAT_ROWS", 4)
+    rows = [(owner, n, "") for owner, size in enumerate([3, 3, 1, 9, 1, 1]) for n in range(size)]
+    found = list(flat_rows(USES, [bundled(batch(rows), USES)]))
+    assert [each.num_rows for each in found] == [3, 4, 11]
+    assert [row["line"] for each in found for row in each.to_pylist()] == list(range(5, 5 + len(rows)))
+
+
 def test_many_rows_of_one_owner_are_several_bundles(monkeypatch):
     monkeypatch.setattr(bundles, "_MOST_ROWS", 2)
     found = bundled(batch([(3, n, "") for n in range(5)] + [(4, 9, "")]), USES)

@@ -633,6 +633,12 @@ def test_a_changed_schema_makes_anew_what_it_is_about(command, logs, swept, tmp_
     out = command("features", logs, "--workspace", swept).done()
     assert "features: matrix/shop is made anew: definitions was " in out
     assert "ingest" not in out
+    schema.write_text(
+        LOGS.replace("weekday(time)", "weekday(time) + 1").replace("[shoppers, others]", "[shoppers]"), encoding="utf-8"
+    )
+    out = command("features", logs, "--workspace", swept).done()
+    assert "ingest: visits of " in out, "the data check looks for other orphans"
+    assert "features: nothing to do" in out
     schema.write_text(LOGS.replace("time: timestamp", "time: string").replace("(time)", "(to_date(time))"))
     out = command("features", logs, "--workspace", swept).done()
     assert "ingest: visits of " in out

@@ -168,7 +168,13 @@ class TableSchema:
     @property
     def digest(self) -> str:
         """Hex digest of the schema: a table that was made by another one is not this one's, but for what is listed."""
-        return hashlib.sha256(repr(replace(self, listed=())).encode()).hexdigest()[:16]
+        return _digest(replace(self, listed=()))
+
+    @property
+    def rows_digest(self) -> str:
+        """Hex digest of what the rows of the table depend on, which is not what only the data check looks at."""
+        columns = tuple(replace(each, placeholders=()) for each in self.columns)
+        return _digest(TableSchema(self.name, columns, key=self.key, drop_duplicates=self.drop_duplicates))
 
     @property
     def plain_columns(self) -> list[str]:
@@ -245,3 +251,7 @@ class TableSchema:
         # From Python Spark 3.3 takes no array of times: they are microseconds.
         is_time = isinstance(field.dataType, T.TimestampType)
         return T.StructField(field.name, T.ArrayType(T.LongType() if is_time else field.dataType))
+
+
+def _digest(schema: TableSchema) -> str:
+    return hashlib.sha256(repr(schema).encode()).hexdigest()[:16]

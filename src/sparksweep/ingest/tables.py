@@ -65,8 +65,8 @@ def source_fingerprint(source: Source | str | Path, schemas: Sequence[TableSchem
     Returns
     -------
     dict
-        For each table ``member``, ``size`` (bytes), ``crc`` (8 hex digits) and ``schema``, a digest of what is made of
-        it; survives JSON unchanged.
+        For each table ``member``, ``size`` (bytes), ``crc`` (8 hex digits), and digests of what its ``rows`` depend on
+        and of all its ``schema`` (`sparksweep.ingest.TableSchema`); survives JSON unchanged.
 
     Raises
     ------
@@ -79,7 +79,12 @@ def source_fingerprint(source: Source | str | Path, schemas: Sequence[TableSchem
     """
     archives = find_archives(open_source(source), schemas)
     return {
-        schema.name: {**describe_member(archives[schema.name], schema), "schema": schema.digest} for schema in schemas
+        schema.name: {
+            **describe_member(archives[schema.name], schema),
+            "rows": schema.rows_digest,
+            "schema": schema.digest,
+        }
+        for schema in schemas
     }
 
 

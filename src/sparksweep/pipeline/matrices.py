@@ -71,11 +71,7 @@ def _wanted(job: Job, scenario: Scenario, report: IngestReport) -> dict[str, Any
     """Return what a matrix of these tables with the job's settings says that it is made of."""
     features = job.experiment.features
     names, more = scenario.made_of(features.sets)
-    rejected = {table.name: table.rejected for table in report.tables if table.rejected}
-    tables = {
-        name: {**report.fingerprint[name], **({"rejected": rejected[name]} if name in rejected else {})}
-        for name in names
-    }
+    tables = {name: _rows_of(report, name) for name in names}
     settings = {"sets": list(features.sets), "encoding": features.encoding}
     return {"rules": CELL_RULES, "tables": tables, **settings, **more}
 
@@ -105,6 +101,13 @@ def _update_features(job: Job, scenario: Scenario) -> bool:
         rows, columns = manifest.shape
         job.say(f"features: {part} has {rows} rows x {columns} columns, {manifest.nnz} values")
     return True
+
+
+def _rows_of(report: IngestReport, name: str) -> dict[str, Any]:
+    """Return what tells the rows of a table from others; what else the data check was told is none of it."""
+    fingerprint = {key: value for key, value in report.fingerprint[name].items() if key != "schema"}
+    rejected = sum(table.rejected for table in report.tables if table.name == name)
+    return {**fingerprint, "rejected": rejected} if rejected else fingerprint
 
 
 def _what_changed(found: Sequence[Mapping[str, Any] | None], wanted: Mapping[str, Any]) -> str:

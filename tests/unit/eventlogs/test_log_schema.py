@@ -120,6 +120,27 @@ def test_another_set_does_not_make_other_tables():
     assert (fewer.listed, fewer.digest) == ((), parsed(SHOP).table_schemas()[0].digest)
 
 
+def test_what_only_the_data_check_looks_at_does_not_make_other_rows():
+    visits, items = parsed(SHOP).table_schemas()[2:4]
+    for path, value in (
+        ("tables/visits/references", {}),
+        ("tables/visits/repeated_key", "warn"),
+        ("tables/visits/columns/place/placeholders", [0, 1]),
+    ):
+        settings = changed(path, value)
+        settings["feature_sets"] = {"segment": SHOP["feature_sets"]["segment"]}
+        other = parsed(settings).table_schemas()[2]
+        assert other.digest != visits.digest
+        assert other.rows_digest == visits.rows_digest
+    for path, value in (
+        ("tables/visits/columns/place/nullable", False),
+        ("tables/visits/drop_duplicates", True),
+        ("tables/items/key", ["visit_id", "product"]),
+    ):
+        others = parsed(changed(path, value)).table_schemas()[2:4]
+        assert [each.rows_digest for each in others] != [visits.rows_digest, items.rows_digest]
+
+
 def test_tables_that_sets_are_made_of():
     schema = parsed(SHOP)
     assert schema.tables_of(["segment"]) == ["customers", "prospects"]

@@ -1,21 +1,30 @@
-"""How far an ingest is, told each time an archive has been read."""
+"""How far an ingest is: told each time an archive has been read, and now and then while one is."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sparksweep.ingest.counted_files import CountedFile, count_of
+from sparksweep.ingest.source import SourceFile
 
 __all__ = ["ReadProgress"]
 
+INTERVAL = 30.0  # seconds between two lines while archives are read
 LEAST_SECONDS = 0.001
 # Of all bytes, before the pace so far says anything of the rest: the first, small files tell how a worker starts.
 LEAST_READ = 0.1
 
 
 class ReadProgress:
-    """Counts the bytes of archives that were read; any number of threads may tell it.
+    """Counts the bytes of archives that are read; any number of threads may tell it. In its context lines appear.
 
-    It speaks of whole archives: what a task counts reaches the driver when the task ends, and a task reads an archive.
+    What a task counts reaches the driver when the task ends, and a task reads an archive. So in the middle of one only
+    tasks on this machine say how far they are, each by a file (`sparksweep.ingest.counted_files`).
 
     Parameters
     ----------
@@ -25,15 +34,39 @@ class ReadProgress:
         How many are read at once.
     say : callable
         Takes a line of text.
+    here : bool
+        Whether tasks run on this machine.
     """
 
-    def __init__(self, sizes: Mapping[str, int], slots: int, say: Callable[[str], None]) -> None:
+    def __init__(self, sizes: Mapping[str, int], slots: int, say: Callable[[str], None], here: bool = False) -> None:
         self._left = dict(sizes)
         self._total = sum(sizes.values())
         self._slots = slots
         self._say = say
+        self._here = here
         self._seconds = 0.0
         self._lock = threading.Lock()
+        self._began = time.monotonic()
+        self._ended = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="ingest progress", daemon=True)
+        self._counters: dict[str, Path] = {}
+        self._keep = ExitStack()
+
+    def __enter__(self) -> ReadProgress:
+        if self._here:
+            folder = self._keep.enter_context(TemporaryDirectory(prefix="sparksweep-", ignore_cleanup_errors=True))
+            self._counters = {table: Path(folder, table) for table in self._left}
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._watcher.join()
+        self._keep.close()
+
+    def counted(self, table: str, file: SourceFile) -> SourceFile:
+        """Return a table's archive as a task is to read it."""
+        return CountedFile(file, self._counters[table]) if self._counters else file
 
     def tell(self, table: str, rows: int, seconds: float) -> None:
         """Say that a table was read, how fast it came in, and how long the others will take at the pace of all so far.
@@ -56,4 +89,28 @@ class ReadProgress:
         to_go = (
             f", about {rest * spent / done / readers:,.0f} s to go" if rest and done > LEAST_READ * self._total else ""
         )
-        self._say(f"{table}: {rows:,} rows read, {pace} ({done / 1e6:,.1f} of {self._total / 1e6:,.1f} MB{to_go})")
+        self._say(f"{table}: {rows:,} rows read, {pace} ({_share(done, self._total)}{to_go})")
+
+    def _watch(self) -> None:
+        while not self._ended.wait(INTERVAL):
+            if self._left:
+                self._say(self._now())
+
+    def _now(self) -> str:
+        """Return how far the archives are that are being read, or wait for their turn."""
+        with self._lock:
+            left, seconds = dict(self._left), time.monotonic() - self._began
+        whole = self._total - sum(left.values())
+        if not self._counters:
+            names = ", ".join(f"{name} ({size / 1e6:,.1f} MB)" for name, size in left.items())
+            return f"{_share(whole, self._total)} read in {seconds:,.0f} s; not yet at their end: {names}"
+        read = {name: min(count_of(self._counters[name]), size) for name, size in left.items()}
+        done = whole + sum(read.values())
+        pace, rest = done / seconds, self._total - done
+        to_go = f", about {rest / pace:,.0f} s to go" if done and rest else ""
+        names = ", ".join(f"{name} {_share(read[name], size)}" for name, size in left.items())
+        return f"{_share(done, self._total)} read at {pace / 1e6:,.1f} MB/s{to_go}: {names}"
+
+
+def _share(done: int, total: int) -> str:
+    return f"{done / 1e6:,.1f} of {total / 1e6:,.1f} MB"

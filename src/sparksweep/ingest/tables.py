@@ -34,7 +34,7 @@ from sparksweep.ingest.source import Source, SourceFile, find_archives, open_sou
 from sparksweep.ingest.stored_tables import VALUE_COUNTS, read_tables, read_value_counts, table_path
 from sparksweep.ingest.tasks import CollectedOutcomes, Outcome, Outcomes, Reading, outcome_of, read_archive
 from sparksweep.ingest.writing import write_parquet
-from sparksweep.session import task_slots
+from sparksweep.session import is_local, task_slots
 from sparksweep.storage import Store
 from sparksweep.storage.drafts import draft
 from sparksweep.storage.hadoop import account_key
@@ -115,7 +115,7 @@ def ingest_tables(
     folder : str
         Folder in the store.
     on_progress : callable, optional
-        Takes a line of text as each table is read.
+        Takes a line of text as each table is read, and every half minute meanwhile.
     strict : bool
         What is only odd is an error too.
     known : IngestReport, optional
@@ -150,8 +150,8 @@ def ingest_tables(
             Reading(each, tuple(counted[each.name]), max_rejected, is_held(each, int(fingerprint[each.name]["size"])))
             for each in changed
         ]
-        progress = ReadProgress(sizes, task_slots(spark), on_progress or log.info)
-        outcomes = _write_all(spark, source, archives, readings, store, staging, progress)
+        with ReadProgress(sizes, task_slots(spark), on_progress or log.info, is_local(spark)) as progress:
+            outcomes = _write_all(spark, source, archives, readings, store, staging, progress)
         _refuse_lost(changed, store, staging)
         findings = {name: Finding.of_outcome(outcome) for name, outcome in outcomes.items()}
         unchanged = [each for each in schemas if each not in changed]
@@ -204,7 +204,7 @@ def _write_all(
 
         def read(file: SourceFile) -> Outcome:
             collected = spark.sparkContext.accumulator([], CollectedOutcomes())
-            table_df = _archive_df(spark, file, reading, collected)
+            table_df = _archive_df(spark, progress.counted(schema.name, file), reading, collected)
             write_parquet(table_df, store, table_path(staging, schema), schema.plain_columns)
             return outcome_of(schema.name, collected.value)
 

@@ -21,6 +21,7 @@ from sparksweep.ingest import (
     TableSchema,
     held_tables,
     ingest_tables,
+    progress,
     read_report,
     read_tables,
     source_fingerprint,
@@ -151,6 +152,17 @@ def test_report_counts_and_is_kept(source, store, add, ingest):
     )
     assert read_report(store) == report
     assert workspace_files(store) == ["events.parquet", "ingest.json", "phone.parquet", "value_counts.parquet"]
+
+
+def test_how_far_it_is_while_archives_are_read(add, ingest, monkeypatch):
+    monkeypatch.setattr(progress, "INTERVAL", 0.02)
+    add("events", GOOD_EVENTS + "".join(f"{n},{n * 7919 % 10007},2016-05-01 00:00:00\n" for n in range(3, 100_000)))
+    said = []
+    ingest(EVENTS, on_progress=said.append)
+    form = r"(\d+\.\d) of (\d+\.\d) MB read at \d+\.\d MB/s(, about \d+ s to go)?: events \1 of \2 MB"
+    found = [re.fullmatch(form, line) for line in said[:-1]]
+    assert None not in found
+    assert found[-1][1] == found[-1][2] != "0.0", "all is read before all is written"
 
 
 @pytest.mark.usefixtures("looked_at")

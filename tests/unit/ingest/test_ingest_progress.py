@@ -1,6 +1,16 @@
 from __future__ import annotations
 
+import re
+import threading
+
+import pytest
+
+from sparksweep.ingest import Column, TableSchema
+from sparksweep.ingest import progress as module
+from sparksweep.ingest.archive import open_member
+from sparksweep.ingest.counted_files import CountedFile, count_of
 from sparksweep.ingest.progress import ReadProgress
+from sparksweep.ingest.source import LocalFile
 
 
 def test_bytes_a_second_and_the_time_to_go():
@@ -37,3 +47,71 @@ def test_a_tenth_must_be_read_before_the_rest_is_foretold():
         "small: 7 rows read, 1.0 MB at 0.2 MB/s (1.0 of 20.0 MB)",
         "apps: 9 rows read, 9.0 MB at 1.8 MB/s (10.0 of 20.0 MB, about 10 s to go)",
     ]
+
+
+@pytest.fixture
+def lines(monkeypatch):
+    """Return a list of lines, and make them come often; ``waited()`` waits for the next."""
+    monkeypatch.setattr(module, "INTERVAL", 0.01)
+
+    class Lines(list):
+        come = threading.Event()
+
+        def say(self, line):
+            self.append(line)
+            self.come.set()
+
+        def waited(self):
+            self.come.clear()
+            assert self.come.wait(10)
+            return self[-1]
+
+    return Lines()
+
+
+def test_while_an_archive_is_read(lines, tmp_path):
+    path = tmp_path / "apps.csv.zip"
+    path.write_bytes(bytes(8_000_000))
+    with ReadProgress({"apps": 8_000_000, "events": 2_000_000}, 2, lines.say, here=True) as progress:
+        assert lines.waited() == "0.0 of 10.0 MB read at 0.0 MB/s: apps 0.0 of 8.0 MB, events 0.0 of 2.0 MB"
+        with progress.counted("apps", LocalFile(str(path))).open() as stream:
+            stream.read(6_000_000)
+            lines.waited()
+            pace, files = r"at \d+\.\d MB/s, about \d+ s to go", r"apps 6\.0 of 8\.0 MB, events 0\.0 of 2\.0 MB"
+            assert re.fullmatch(rf"6\.0 of 10\.0 MB read {pace}: {files}", lines.waited())
+        progress.tell("events", 7, 2.0)
+        lines.waited()
+        assert re.match(r"8\.0 of 10\.0 MB read at .* to go: apps 6\.0 of 8\.0 MB$", lines.waited())
+    assert "ingest progress" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_while_an_archive_is_read_elsewhere(lines):
+    file = LocalFile("apps.csv.zip")
+    with ReadProgress({"apps": 240_000_000, "events": 60_000_000}, 2, lines.say) as progress:
+        assert progress.counted("apps", file) is file
+        progress.tell("events", 7, 10.0)
+        lines.waited()
+        assert lines.waited() == "60.0 of 300.0 MB read in 0 s; not yet at their end: apps (240.0 MB)"
+
+
+def test_nothing_is_said_when_all_is_read(lines):
+    with ReadProgress({"apps": 10}, 2, lines.say) as progress:
+        progress.tell("apps", 1, 1.0)
+        lines.clear()
+        lines.come.clear()
+        assert not lines.come.wait(0.05)
+
+
+def test_a_counted_file_is_read_as_itself(make_zip, tmp_path):
+    file, schema = make_zip(text="event_id\n1\n" * 1000), TableSchema("events", (Column("event_id", "int32"),))
+    counted = CountedFile(file, tmp_path / "counter")
+    assert (str(counted), counted.size, count_of(counted.counter)) == (str(file), file.size, 0)
+    for _ in range(2):  # as often as it is opened
+        with open_member(counted, schema) as stream:
+            assert stream.read() == b"event_id\n1\n" * 1000
+        assert file.size <= count_of(counted.counter) < file.size + 1000
+
+
+def test_a_count_that_cannot_be_kept_is_no_reason_to_fail(make_zip, tmp_path):
+    with CountedFile(make_zip(text="a"), tmp_path / "gone" / "counter").open() as stream:
+        assert stream.read(2) == b"PK"

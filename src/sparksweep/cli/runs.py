@@ -9,6 +9,7 @@ import typer
 
 from sparksweep.cli.console import say
 from sparksweep.cli.options import Workspace
+from sparksweep.cli.transfer_progress import transfer_progress
 
 __all__ = ["app"]
 
@@ -52,7 +53,8 @@ def run_files(
     from sparksweep.pipeline.run_files import download_files, file_lines
 
     if download is not None:
-        download_files(workspace, run_id, names, download, say)
+        with transfer_progress("download") as on_progress:
+            download_files(workspace, run_id, names, download, say, on_progress)
         return
     for line in file_lines(workspace, run_id, names):
         say(line)

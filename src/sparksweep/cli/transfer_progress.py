@@ -13,7 +13,7 @@ from sparksweep.cli.fit_progress import LogLines
 
 __all__ = ["transfer_progress"]
 
-OnProgress = Callable[[Any], None]  # given a sparksweep.storage.blobs.uploading.UploadProgress
+OnProgress = Callable[[Any], None]  # given a sparksweep.storage.transfers.TransferProgress
 
 
 @contextmanager

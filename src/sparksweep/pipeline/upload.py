@@ -7,14 +7,15 @@ from pathlib import Path
 
 from sparksweep.ingest import source_fingerprint
 from sparksweep.storage.blobs import log_in, parse_address, read_secrets
-from sparksweep.storage.blobs.uploading import UploadProgress, upload_files
+from sparksweep.storage.blobs.uploading import upload_files
+from sparksweep.storage.transfers import TransferProgress
 from sparksweep.talkingdata import SCHEMAS
 
 __all__ = ["upload_archives"]
 
 
 def upload_archives(
-    folder: Path, uri: str, overwrite: bool, say: Callable[[str], None], on_progress: Callable[[UploadProgress], None]
+    folder: Path, uri: str, overwrite: bool, say: Callable[[str], None], on_progress: Callable[[TransferProgress], None]
 ) -> None:
     """Put TalkingData's zips into a folder of a container.
 

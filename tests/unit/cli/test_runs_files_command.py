@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 
 import pytest
 
 from sparksweep.cli import main
+from sparksweep.pipeline import run_files
 from sparksweep.storage import LocalStore
 
 RUN = "20261123T224100Z-0a1b2c3d"
@@ -67,12 +70,14 @@ def test_an_unknown_run(workspace, capsys):
 def test_copies_are_made_once(workspace, tmp_path, capsys):
     copies = tmp_path / "a" / "copies"
     assert files(workspace, "--download", copies) == 0
-    assert capsys.readouterr().out.splitlines() == [
+    *lines, pace, last = capsys.readouterr().out.splitlines()
+    assert lines == [
         f"{copies}/model/model.ubj: 5 bytes",
         f"{copies}/report.html: 6 bytes",
         f"{copies}/run.json: 61 bytes",
-        f"3 files of run {RUN} in {copies}",
     ]
+    assert re.fullmatch(r"download: 0\.0 of 0\.0 MB, \d\.\d MB/s", pace)
+    assert last == f"3 files of run {RUN} in {copies}"
     assert sorted(path.relative_to(copies).as_posix() for path in copies.rglob("*") if path.is_file()) == [
         "model/model.ubj",
         "report.html",
@@ -81,6 +86,25 @@ def test_copies_are_made_once(workspace, tmp_path, capsys):
     assert (copies / "model" / "model.ubj").read_text() == "12345"
     assert files(workspace, "--download", copies) == 0
     assert capsys.readouterr().out == f"3 files of run {RUN} in {copies}, 3 of them were there\n"
+
+
+def test_how_far_a_copy_is_while_it_is_made(workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_files, "WATCH_SECONDS", 0.01)
+    told, copies = [], tmp_path / "copies"
+    run_files.download_files(str(workspace), RUN, ["report.html"], copies, lambda line: None, lambda now: None)
+
+    def copy_slowly(store, path, place):
+        data = store.read_bytes(path)
+        place.write_bytes(data[:2])
+        while not told or told[-1].moved != 2:
+            time.sleep(0.001)
+        place.write_bytes(data)
+
+    monkeypatch.setattr(LocalStore, "copy_file", copy_slowly)
+    run_files.download_files(str(workspace), RUN, ["model", "report.html"], copies, lambda line: None, told.append)
+    assert (8, 11, 2) in [(now.done, now.total, now.moved) for now in told], "a file of 6 bytes is there already"
+    assert (told[-1].done, told[-1].total, told[-1].moved) == (11, 11, 5)
+    assert 0 < told[0].seconds < told[-1].seconds
 
 
 @pytest.mark.slow

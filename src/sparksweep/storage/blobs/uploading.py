@@ -25,8 +25,9 @@ from sparksweep.storage.blobs.addresses import BlobAddress
 from sparksweep.storage.blobs.failures import azure_failures
 from sparksweep.storage.blobs.logins import Login
 from sparksweep.storage.failures import os_failures
+from sparksweep.storage.transfers import TransferProgress
 
-__all__ = ["UploadProgress", "upload_files"]
+__all__ = ["upload_files"]
 
 BLOCK_BYTES = 1 << 20
 # For a block to leave, all of it: the transport takes its time to connect for that too. With THREADS at once a line of
@@ -36,37 +37,6 @@ MOST_BLOCKS = 50_000  # of a blob, by the service's rule
 THREADS = 4
 # Answers to the last step by which another writer shows, or an earlier try of our own whose answer was lost.
 WRITTEN_MEANWHILE = {"BlobAlreadyExists", "ConditionNotMet", "InvalidBlockList"}
-
-
-@dataclass(frozen=True)
-class UploadProgress:
-    """How far an upload is.
-
-    Attributes
-    ----------
-    done, total : int
-        Bytes that are there, and that will be.
-    sent : int
-        Bytes that this call has sent.
-    seconds : float
-        Since it began.
-    """
-
-    done: int
-    total: int
-    sent: int
-    seconds: float
-
-    def notes(self) -> list[str]:
-        """Return pace and, before the end, time to go."""
-        pace = self.sent / self.seconds if self.seconds > 0 else 0.0
-        if not pace:
-            return []
-        rest = self.total - self.done
-        return [f"{pace / 1e6:.1f} MB/s", *([f"{rest / pace:.0f} s to go"] if rest else [])]
-
-    def __str__(self) -> str:
-        return ", ".join([f"{self.done / 1e6:.1f} of {self.total / 1e6:.1f} MB", *self.notes()])
 
 
 @dataclass(frozen=True)
@@ -114,7 +84,7 @@ def upload_files(
     files: Mapping[str, Path],
     overwrite: bool,
     say: Callable[[str], None],
-    on_progress: Callable[[UploadProgress], None],
+    on_progress: Callable[[TransferProgress], None],
 ) -> None:
     """Put files into a folder of a container; those that are there already are passed over.
 
@@ -154,7 +124,7 @@ class _Upload:
         container: ContainerClient,
         overwrite: bool,
         say: Callable[[str], None],
-        on_progress: Callable[[UploadProgress], None],
+        on_progress: Callable[[TransferProgress], None],
     ) -> None:
         self._address = address
         self._failures = partial(azure_failures, how=login.how, sas=login.sas)
@@ -241,7 +211,7 @@ class _Upload:
 
     def _advance(self, done: int, sent: int) -> None:
         self._done, self._sent = self._done + done, self._sent + sent
-        self._on_progress(UploadProgress(self._done, self._total, self._sent, time.monotonic() - self._began))
+        self._on_progress(TransferProgress(self._done, self._total, self._sent, time.monotonic() - self._began))
 
     def _blob(self, name: str) -> BlobClient:
         return self._container.get_blob_client(self._address.blob(name))

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sparksweep.ingest.counted_files import CountedFile, count_of
 from sparksweep.ingest.source import SourceFile
+from sparksweep.storage.scratch import scratch_folder
 
 __all__ = ["ReadProgress"]
 
@@ -54,7 +54,7 @@ class ReadProgress:
 
     def __enter__(self) -> ReadProgress:
         if self._here:
-            folder = self._keep.enter_context(TemporaryDirectory(prefix="sparksweep-", ignore_cleanup_errors=True))
+            folder = self._keep.enter_context(scratch_folder())
             self._counters = {table: Path(folder, table) for table in self._left}
         self._watcher.start()
         return self

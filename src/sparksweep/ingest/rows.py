@@ -108,9 +108,9 @@ def _parsed(uri: SourceFile, schema: TableSchema) -> Iterator[pa.RecordBatch]:
         for batch in reader:
             if batch.num_rows:
                 yield _typed(batch, schema)
-        if (stream.has_hexadecimal and schema.has_integers) or (stream.has_quote and schema.has_text):
+        if stream.has_quote or (stream.has_hexadecimal and schema.has_integers):
             # Of a quote that is not closed the fast reader says nothing, it takes the lines up to the next one for one
-            # text; and 0x10 is a whole number to it.
+            # text; "6"7 is 67 to it, and 0x10 a whole number.
             check_rows(uri, schema)
 
 

@@ -191,6 +191,15 @@ def test_text_longer_than_pythons_own_limit(make_zip):
     assert len(rows[0]["category"]) == 200_010
 
 
+@pytest.mark.parametrize("row", ['"6"7', '"67'])
+def test_stray_quote_among_numbers(make_zip, row):
+    ids = TableSchema("ids", (Column("id", "int64"),))
+    assert [each["id"] for each in read(make_zip("ids", 'id\n"5"\n67\n'), ids)] == [5, 67]
+    assert problem(make_zip("ids", f'id\n"5"\n{row}'), ids) == (
+        "data line 2, column id: a quoted text does not end; close the quote"
+    )
+
+
 def test_x_in_a_text_is_fine(make_zip):
     rows = read(make_zip(text=HEADER + GOOD.replace("game", "Nexus 0x10") + GOOD))
     assert [row["category"] for row in rows] == ["Nexus 0x10", "game"]

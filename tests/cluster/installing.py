@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[1] / ".cache"
 NPM = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
 MAVEN = ("mvn", "--batch-mode", "--quiet", "dependency:copy-dependencies", "-DoutputDirectory=jars")
+PAUSES = (0, 5, 20)  # seconds before each try: a registry may be away for a moment
 
 
 def azurite_program() -> Path:
@@ -49,8 +51,12 @@ def install(name: str, files: Sequence[Path], command: Sequence[str]) -> Path:
 
 
 def run(command: Sequence[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode:
+    for pause in PAUSES:
+        time.sleep(pause)
+        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode == 0:
+            break
+    else:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 

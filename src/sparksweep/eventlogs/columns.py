@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -18,9 +19,10 @@ from sparksweep.ingest.writing import innermost_cause
 
 __all__ = ["check_expressions", "column_of"]
 
-# Texts of sample rows: one that can be cast to a number or a truth value, and one that can be cast to a date, too.
-_TEXTS = ("1", "2020")
+# What texts are in sample rows.
+_TEXTS = ("2020", "")
 _TIME, _NUMBER = "2020-02-03 04:05:06", "1"
+_ANSI = "spark.sql.ansi.enabled"
 _TIMES = ("date", "timestamp", "timestamp_ntz")
 
 
@@ -39,7 +41,7 @@ def check_expressions(spark: SparkSession, schema: LogSchema) -> None:
         for each, with set, key and what Spark says.
     """
     samples = {each.name: [_sample_df(spark, each, text) for text in _TEXTS] for each in schema.table_schemas()}
-    problems = [problem for each in _expressions(schema) for problem in _problems(each, samples)]
+    problems = [problem for each in _expressions(schema) for problem in _problems(spark, each, samples[each.table])]
     if problems:
         raise UsageError("\n".join(problems))
 
@@ -70,32 +72,46 @@ def _sample_df(spark: SparkSession, schema: TableSchema, text: str) -> DataFrame
     return spark.sql(f"SELECT * FROM VALUES ({', '.join(cells)}) AS sample({names})")
 
 
-def _problems(expression: _Expression, samples: Mapping[str, list[DataFrame]]) -> Iterator[str]:
+def _problems(spark: SparkSession, expression: _Expression, samples: Sequence[DataFrame]) -> Iterator[str]:
     where = f"{expression.place}: {expression.text!r}"
     try:
-        tried = [each.select(column_of(expression.text)) for each in samples[expression.table]]
+        tried_df = samples[0].select(column_of(expression.text))
     except (AnalysisException, ParseException) as error:
         yield f"{where}: {_first_line(error)}"
         return
-    kind = tried[0].schema[0].dataType
+    kind = tried_df.schema[0].dataType
     if not isinstance(kind, T.IntegralType | T.StringType):
         yield f"{where} is {kind.simpleString()}; it must be text or a whole number"
     elif expression.is_numbered and isinstance(kind, T.StringType):
         yield f"{where} is text, and keys are whole numbers; use cast({expression.text} as int), or leave keys out"
-    for text in _texts_as_times(tried[0]):
+    for text in _texts_as_times(tried_df):
         yield f"{where}: {text} is made a time, and may be that of the clock; write it so that it begins with a digit"
-    failures = [failure for each in tried if (failure := _failure(each)) is not None]
-    if len(failures) == len(tried):  # what suits one text need not suit another
+    with _null_for_what_does_not_suit(spark):
+        failures = [_failure(each, expression.text) for each in samples]
+    if failures[0] is not None and None not in failures:
         yield f"{where}: {failures[0]}"
 
 
-def _failure(tried_df: DataFrame) -> str | None:
+def _failure(sample_df: DataFrame, expression: str) -> str | None:
     """Return why an expression cannot be computed, None where it can."""
     try:
-        tried_df.collect()
+        sample_df.select(column_of(expression)).collect()
+    except AnalysisException:  # it is one only by the session's own setting
+        return None
     except Exception as error:  # Spark's own kinds differ from version to version
         return innermost_cause(error)
     return None
+
+
+@contextmanager
+def _null_for_what_does_not_suit(spark: SparkSession) -> Iterator[None]:
+    """Have no cast fail, as it does in Spark 4: a sample's text need not look like the data's."""
+    before = spark.conf.get(_ANSI)
+    spark.conf.set(_ANSI, "false")
+    try:
+        yield
+    finally:
+        spark.conf.set(_ANSI, str(before))
 
 
 def _texts_as_times(tried_df: DataFrame) -> Iterator[str]:

@@ -212,10 +212,13 @@ def test_an_expression_that_does_not_suit_a_line(spark, ingested, store):
         "lower(text)", "cast(text as int)"
     )
     schema = parse_log_schema(text.replace(", words: true", ""), "shop.yaml")
+    by_text = SCHEMA.replace("concat(weekday(time), '_', shop)", "cast(substring(shop, 12, 2) as int)")
     before = spark.conf.get("spark.sql.ansi.enabled")
     spark.conf.set("spark.sql.ansi.enabled", "true")  # Spark 4's default
     try:
         check_expressions(spark, schema)
+        check_expressions(spark, parse_log_schema(by_text, "shop.yaml"))
+        assert spark.conf.get("spark.sql.ansi.enabled") == "true"
         for name, what in (("weekday_shop", "feature set weekday_shop"), ("word", "keys of feature sets word")):
             with pytest.raises(SparksweepError) as caught:
                 build_log_matrices(spark, tables, schema, [name], "fraction", store, "m", {})

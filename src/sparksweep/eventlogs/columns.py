@@ -84,23 +84,28 @@ def _problems(spark: SparkSession, expression: _Expression, samples: Sequence[Da
         yield f"{where} is {kind.simpleString()}; it must be text or a whole number"
     elif expression.is_numbered and isinstance(kind, T.StringType):
         yield f"{where} is text, and keys are whole numbers; use cast({expression.text} as int), or leave keys out"
+    if is_name(expression.text):  # nothing is computed
+        return
     for text in _texts_as_times(tried_df):
         yield f"{where}: {text} is made a time, and may be that of the clock; write it so that it begins with a digit"
+    if (failure := _failure(spark, expression.text, samples)) is not None:
+        yield f"{where}: {failure}"
+
+
+def _failure(spark: SparkSession, expression: str, samples: Sequence[DataFrame]) -> str | None:
+    """Return why an expression cannot be computed of any sample, None where it can of one."""
+    failure = None
     with _null_for_what_does_not_suit(spark):
-        failures = [_failure(each, expression.text) for each in samples]
-    if failures[0] is not None and None not in failures:
-        yield f"{where}: {failures[0]}"
-
-
-def _failure(sample_df: DataFrame, expression: str) -> str | None:
-    """Return why an expression cannot be computed, None where it can."""
-    try:
-        sample_df.select(column_of(expression)).collect()
-    except AnalysisException:  # it is one only by the session's own setting
-        return None
-    except Exception as error:  # Spark's own kinds differ from version to version
-        return innermost_cause(error)
-    return None
+        for each in samples:
+            try:
+                each.select(column_of(expression)).collect()
+            except AnalysisException:  # it is one only by the session's own setting
+                return None
+            except Exception as error:  # Spark's own kinds differ from version to version
+                failure = failure or innermost_cause(error)
+            else:
+                return None
+    return failure
 
 
 @contextmanager

@@ -49,6 +49,8 @@ BASE_CONF: Mapping[str, str] = {
     # before 1900, which often stand for none, and who reads it as nanoseconds makes another century of the year 9999.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    # What cannot be computed is null, as in all versions before 4: of text that is no number for one.
+    "spark.sql.ansi.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # Also Azure's keys and SAS: with Spark's own pattern its event log holds all that core-site.xml says.
     "spark.redaction.regex": f"(?i){SECRET_NAME.pattern}|sig[=]",  # itself none of what tests look for
@@ -59,13 +61,14 @@ BASE_CONF: Mapping[str, str] = {
     # How long a Python worker has to end when its task is cancelled; ours waits for its fit, so the time is all used.
     "spark.python.task.killTimeout": "500ms",
 }
+LEAST_PARTITIONS, MOST_PARTITIONS = 2, 8  # of a shuffle on one machine
 # What a session on one machine adds: nothing listens beyond the loopback address, few partitions, one modest heap.
 LOCAL_CONF: Mapping[str, str] = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
     "spark.driver.memory": "1g",
-    "spark.sql.shuffle.partitions": "8",
+    "spark.sql.shuffle.partitions": str(MOST_PARTITIONS),
     "spark.default.parallelism": "8",
 }
 # What it adds where we start the JVM, and so know which Python its workers are.
@@ -189,7 +192,7 @@ def executor_slots(session: SparkSession) -> int:
     local = LOCAL_MASTER.match(str(session.sparkContext.master))
     cpus = cpus_per_task(session)
     if local:
-        cores = _processors() if local["cores"] in (None, "*") else int(local["cores"])
+        cores = _local_cores(local)
     else:
         conf = session.sparkContext.getConf()
         master = str(session.sparkContext.master)
@@ -245,7 +248,10 @@ def _settings(master: str | None, conf: Mapping[str, str], text_bytes: int | Non
         archive = [f'"{option}"' for option in archive_options()]
         options = [f"-Dlog4j2.configurationFile={QUIET_LOG}", LATE_C2 if is_much else QUICK_COMPILER, *archive]
         ours["spark.driver.defaultJavaOptions"] = " ".join(options)
-        if LOCAL_MASTER.match(chosen) and "PYSPARK_GATEWAY_PORT" not in os.environ:
+        local = LOCAL_MASTER.match(chosen)
+        if local and not is_much:  # of little text what each task costs beside its work shows
+            ours["spark.sql.shuffle.partitions"] = str(min(MOST_PARTITIONS, max(LEAST_PARTITIONS, _local_cores(local))))
+        if local and "PYSPARK_GATEWAY_PORT" not in os.environ:
             if not is_much:  # it does not earn back what it costs to compile each query, too
                 ours["spark.sql.codegen.wholeStage"] = "false"
             if os.environ.get("PYSPARK_PYTHON", sys.executable) == sys.executable:
@@ -296,6 +302,11 @@ def _submitted() -> pyspark.SparkConf:
 def _local_master() -> str:
     """Return ``local[N]``; N is what this process may use, which in a container is less than the machine has."""
     return f"local[{_processors()}]"
+
+
+def _local_cores(local: re.Match[str]) -> int:
+    """Return the cores of a local master that `LOCAL_MASTER` has taken apart; ``local`` alone has one."""
+    return _processors() if local["cores"] == "*" else int(local["cores"] or "1")
 
 
 def _processors() -> int:

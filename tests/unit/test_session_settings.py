@@ -55,6 +55,17 @@ def test_with_little_text_to_read_queries_are_not_compiled_unless_the_user_says_
     assert key not in session._settings("yarn", {}, 0)
 
 
+def test_with_little_text_to_read_a_shuffle_has_a_partition_a_core(monkeypatch):
+    key = "spark.sql.shuffle.partitions"
+    monkeypatch.setattr(session, "_processors", lambda: 3)
+    found = {master: session._settings(master, {}, 0)[key] for master in ("local", "local[1]", "local[4]", "local[64]")}
+    assert found == {"local": "2", "local[1]": "2", "local[4]": "4", "local[64]": "8"}
+    assert session._settings("local[*]", {}, 0)[key] == session._settings(None, {}, 0)[key] == "3"
+    assert session._settings(None, {})[key] == session._settings(None, {}, session.MUCH_TEXT + 1)[key] == "8"
+    assert session._settings(None, {key: "5"}, 0)[key] == "5"
+    assert session._settings("local-cluster[2,1,1024]", {}, 0)[key] == "8"
+
+
 def test_python_workers_come_from_our_daemon_where_their_python_is_ours(monkeypatch):
     key = "spark.python.daemon.module"
     monkeypatch.delenv("PYSPARK_PYTHON", raising=False)

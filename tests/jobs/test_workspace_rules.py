@@ -1,11 +1,10 @@
-"""What a workspace keeps, reuses, refuses and rebuilds; other kinds of data and search."""
+"""What a workspace keeps, reuses, refuses and rebuilds."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
-import re
 import shutil
 import socket
 import threading
@@ -13,12 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from scipy.sparse import csr_matrix, save_npz
-from sklearn.datasets import dump_svmlight_file
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV, PredefinedSplit, StratifiedKFold
 
 from sparksweep import load_run
 from sparksweep.errors import DataError
@@ -129,21 +123,6 @@ def test_what_another_command_is_making_is_waited_for(command, copied, contents)
     assert contents(copied.workspace / "tables") == before
 
 
-def test_of_rows_that_are_odd_whoever_sweeps_is_told_too(command, logs, tmp_path):
-    told = [
-        [
-            line
-            for line in command(name, logs, "--workspace", tmp_path / name).done().splitlines()
-            if "warning: " in line
-        ]
-        for name in ("ingest", "features")
-    ]
-    assert told[0] == told[1]
-    assert told[0]
-    again = command("features", logs, "--workspace", tmp_path / "features", "--set", "features.name=other")
-    assert "warning: " not in again.done()
-
-
 def test_predict_with_a_run_does_not_make_anew_what_the_run_was_fitted_on(command, prepared, source, contents):
     workspace, before = prepared.workspace, contents(prepared.workspace)
     arguments = ("predict", prepared.experiment, "--workspace", workspace, "--run", prepared.run.name)
@@ -155,21 +134,6 @@ def test_predict_with_a_run_does_not_make_anew_what_the_run_was_fitted_on(comman
     assert contents(workspace) == before
     assert "would have to be made anew" in command(*arguments, "--set", "features.sets=[hour]").failed(2)
     assert contents(workspace) == before
-
-
-def test_strict_ingest(command, logs, tmp_path):
-    experiment, workspace = logs, tmp_path / "workspace"
-    ended = command("ingest", experiment, "--workspace", workspace, "--strict")
-    assert ended.code == 1
-    warnings = [line for line in ended.err.splitlines() if line.startswith("sparksweep: error: ")]
-    assert warnings
-    assert not (workspace / "tables" / "ingest.json").exists()
-    out = command("ingest", experiment, "--workspace", workspace).done()
-    told = [line.removeprefix("warning: ") for line in out.splitlines() if line.startswith("warning: ")]
-    assert [f"sparksweep: error: {line}" for line in told] == warnings
-    again = command("ingest", experiment, "--workspace", workspace, "--strict")
-    assert again.code == 1
-    assert [line for line in again.err.splitlines() if line.startswith("sparksweep: error: ")] == warnings
 
 
 def test_a_source_as_a_uri_is_the_same_source(command, copied):
@@ -380,172 +344,6 @@ def test_there_may_be_nothing_to_predict(command, copied, quick, write_experimen
     assert not (copied.runs[1] / "submission.csv").exists()
 
 
-# ---- A matrix that is one already
-
-
-GRID = {"C": [0.1, 1.0]}
-
-
-def reference(X, y, cv=3, scoring="accuracy", refit=True, **params):
-    estimator = LogisticRegression(max_iter=1000, **params)
-    return GridSearchCV(estimator, GRID, cv=cv, scoring=scoring, refit=refit).fit(X, y)
-
-
-def assert_same_results(run, expected):
-    table = run.results_table()
-    assert table.column_names == list(expected.cv_results_)
-    for name, values in expected.cv_results_.items():
-        if not name.endswith("_time") and not name.startswith("param"):
-            assert table[name].to_numpy().tobytes() == values.tobytes(), name
-
-
-def test_npz(sweep_file, iris, tmp_path):
-    X, y = iris
-    np.savez(tmp_path / "iris.npz", X=X, y=y)
-    ended, run = sweep_file(tmp_path / "iris.npz", "npz")
-    assert "import: 90 rows x 4 columns" in ended.out
-    assert_same_results(run, reference(X, np.unique(y, return_inverse=True)[1]))
-    assert run.facts["classes"] == ["setosa", "versicolor", "virginica"]
-
-
-def test_sparse_npz_with_its_target_beside(sweep_file, iris, tmp_path):
-    X, y = iris
-    save_npz(tmp_path / "x.npz", csr_matrix(X))
-    np.save(tmp_path / "y.npy", y)
-    _, run = sweep_file(tmp_path / "x.npz", "npz", target="y.npy")
-    assert_same_results(run, reference(csr_matrix(X), np.unique(y, return_inverse=True)[1]))
-
-
-def test_svmlight(sweep_file, iris, tmp_path):
-    X, y = iris
-    codes = np.unique(y, return_inverse=True)[1] + 1
-    dump_svmlight_file(X, codes, str(tmp_path / "iris.svm"), zero_based=False)
-    _, run = sweep_file(tmp_path / "iris.svm", "svmlight")
-    assert run.facts["classes"] == [1, 2, 3]
-    assert_same_results(run, reference(csr_matrix(X.astype(np.float64)), codes - 1))
-
-
-@pytest.fixture
-def parquet(iris, tmp_path):
-    X, y = iris
-    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
-    frame["kind"], frame["fold"] = y, np.arange(90) % 4
-    frame.to_parquet(tmp_path / "iris.parquet")
-    return tmp_path / "iris.parquet"
-
-
-def test_a_file_has_no_test_rows_to_predict(command, write_experiment, iris, tmp_path):
-    np.savez(tmp_path / "iris.npz", X=iris[0], y=iris[1])
-    search = {"estimator": "sklearn.linear_model.LogisticRegression", "params": {}, "param_grid": GRID}
-    data = {"format": "npz"}
-    experiment = write_experiment(
-        tmp_path / "mine.yaml", tmp_path / "iris.npz", data=data, features=None, search=search
-    )
-    out = command("sweep", experiment, "--workspace", tmp_path / "workspace", "--predict").done()
-    assert re.search(r"^predict: nothing, since .*/matrix/.* has no test matrix$", out, re.MULTILINE)
-
-
-def test_parquet_with_a_column_of_folds(sweep_file, parquet, iris):
-    X, y = iris
-    _, run = sweep_file(parquet, "parquet", search={"cv": "folds"}, target="kind", fold_column="fold")
-    codes = np.unique(y, return_inverse=True)[1]
-    expected = reference(X, codes, cv=PredefinedSplit(np.arange(90) % 4))
-    assert run.facts["n_splits"] == 4
-    assert_same_results(run, expected)
-
-
-def test_a_number_as_target(command, iris, write_experiment, tmp_path):
-    X, _ = iris
-    np.savez(tmp_path / "x.npz", X=X[:, :3], y=X[:, 3].astype(np.float64))
-    search = {
-        "estimator": "sklearn.linear_model.Ridge",
-        "params": {},
-        "param_grid": {"alpha": [0.1, 10.0]},
-        "scoring": "r2",
-    }
-    experiment = write_experiment(
-        tmp_path / "mine.yaml", tmp_path / "x.npz", data={"format": "npz"}, features=None, search=search
-    )
-    command("sweep", experiment, "--workspace", tmp_path / "workspace").done()
-    (folder,) = runs_of(tmp_path / "workspace")
-    expected = GridSearchCV(Ridge(), {"alpha": [0.1, 10.0]}, cv=3, scoring="r2").fit(
-        X[:, :3], X[:, 3].astype(np.float64)
-    )
-    assert_same_results(load_run(str(folder)), expected)
-    line = command("predict", experiment, "--workspace", tmp_path / "workspace").failed(2)
-    assert line.endswith("matrix/imported has no test matrix: there is nothing to predict")
-
-
-def test_another_file_is_refused(command, sweep_file, iris, tmp_path):
-    X, y = iris
-    np.savez(tmp_path / "iris.npz", X=X, y=y)
-    sweep_file(tmp_path / "iris.npz", "npz")
-    np.savez(tmp_path / "other.npz", X=X[:60], y=y[:60])
-    arguments = (tmp_path / "mine.yaml", "--workspace", tmp_path / "workspace")
-    changed = ("--set", f"data.source={tmp_path / 'other.npz'}")
-    line = command("sweep", *arguments, *changed).failed(2)
-    assert line.startswith("data.source: ")
-    assert str(tmp_path / "iris.npz") in line
-    assert str(tmp_path / "other.npz") in line
-    assert line.endswith("use another --workspace, or --rebuild to make it anew")
-    assert "import: 60 rows" in command("sweep", *arguments, *changed, "--rebuild").done()
-
-
-def test_a_changed_file_is_imported_again(command, sweep_file, iris, tmp_path):
-    X, y = iris
-    np.savez(tmp_path / "iris.npz", X=X, y=y)
-    sweep_file(tmp_path / "iris.npz", "npz")
-    np.savez(tmp_path / "iris.npz", X=X[:60], y=y[:60])
-    out = command("sweep", tmp_path / "mine.yaml", "--workspace", tmp_path / "workspace").done()
-    assert re.search(r"^import: matrix/imported is made anew: (size, )?modified changed$", out, re.MULTILINE)
-    assert "import: 60 rows" in out
-    (tmp_path / "iris.npz").unlink()
-    assert "import: " not in command("sweep", tmp_path / "mine.yaml", "--workspace", tmp_path / "workspace").done()
-    other = ("--set", "data.target=other.npy")
-    line = command("sweep", tmp_path / "mine.yaml", "--workspace", tmp_path / "workspace", *other).failed(2)
-    assert f"was made of {tmp_path / 'iris.npz'}, made with other settings, and the file is gone; use another" in line
-
-
-# ---- How it is split, scored and refitted
-
-
-def test_cv_as_a_splitter_by_name(sweep_file, parquet, iris):
-    X, y = iris
-    cv = {"splitter": "sklearn.model_selection.StratifiedKFold", "n_splits": 4, "shuffle": True, "random_state": 1}
-    data = {"target": "kind", "fold_column": "fold"}
-    _, run = sweep_file(parquet, "parquet", search={"cv": cv}, **data)
-    codes = np.unique(y, return_inverse=True)[1]
-    assert_same_results(run, reference(X, codes, cv=StratifiedKFold(4, shuffle=True, random_state=1)))
-
-
-def test_several_scorers(sweep_file, iris, tmp_path):
-    X, y = iris
-    np.savez(tmp_path / "iris.npz", X=X, y=y)
-    search = {"scoring": ["accuracy", "neg_log_loss"], "refit": "neg_log_loss"}
-    ended, run = sweep_file(tmp_path / "iris.npz", "npz", search=search)
-    codes = np.unique(y, return_inverse=True)[1]
-    expected = reference(X, codes, scoring=["accuracy", "neg_log_loss"], refit="neg_log_loss")
-    assert_same_results(run, expected)
-    assert run.best_score == expected.best_score_
-    assert "(neg_log_loss)" in ended.out
-    text = run.store.read_bytes("sweeping_results.txt").decode()
-    blocks = text.split("\n\n")
-    assert [block.splitlines()[0] for block in blocks] == ["metric =  accuracy", "metric =  neg_log_loss"]
-    assert [len(block.splitlines()) for block in blocks] == [3, 3]
-
-
-def test_without_refit_there_is_no_model(command, sweep_file, iris, tmp_path):
-    X, y = iris
-    np.savez(tmp_path / "iris.npz", X=X, y=y)
-    ended, run = sweep_file(tmp_path / "iris.npz", "npz", search={"refit": False})
-    assert not run.has("model")
-    assert run.status == "complete"
-    assert run.best_params == {"C": 1.0}
-    assert "model: " not in ended.out
-    assert len(run.table("fits.parquet")) == 6
-    assert run.has("report.html")
-
-
 def test_a_model_that_was_not_refitted_does_not_predict(command, copied, quick, write_experiment, tmp_path):
     experiment = write_experiment(tmp_path / "mine.yaml", copied.raw, search={**quick, "refit": False})
     command("sweep", experiment, "--workspace", copied.workspace).done()
@@ -553,129 +351,3 @@ def test_a_model_that_was_not_refitted_does_not_predict(command, copied, quick, 
     line = command("predict", experiment, "--workspace", copied.workspace, "--run", run.name).failed(1)
     assert line == f"{run / 'model'} is not there: the run was not refitted, or did not end"
     assert not (run / "submission.csv").exists()
-
-
-# ---- Somebody's own event logs
-
-LOGS = """
-tables:
-  shoppers: {columns: {shopper: int64, kind: string}, key: [shopper]}
-  others: {columns: {shopper: int64}, key: [shopper]}
-  visits: {columns: {shopper: int64, time: timestamp}, references: {shopper: [shoppers, others]}}
-rows: {train: shoppers, test: others, key: shopper, target: kind}
-feature_sets:
-  hour: {kind: share, table: visits, by: hour(time)}
-  day: {kind: share, table: visits, by: weekday(time)}
-"""
-
-
-@pytest.fixture(scope="module")
-def write_shop(new_source, write_experiment, quick):
-    """Return a function that writes a shop's logs, their schema and an experiment, which names both from its folder."""
-    shoppers = [f"{number},{'early' if number % 2 else 'late'}" for number in range(40)]
-    visits = [f"{number},2026-03-0{1 + number % 5} {7 + 12 * (1 - number % 2):02d}:30:00" for number in range(45)]
-    data = {"format": "logs", "schema_file": "shop.yaml"}
-    features = {"name": "shop", "sets": ["hour", "day"]}
-    search = {**quick, "params": {}, "cv": 2}
-
-    def write(folder: Path) -> Path:
-        source = new_source(folder / "raw")
-        source.write("shoppers", "\n".join(["shopper,kind", *shoppers]) + "\n")
-        source.write("others", "\n".join(["shopper", *map(str, range(40, 45))]) + "\n")
-        source.write("visits", "\n".join(["shopper,time", *visits, "99,2026-03-01 00:00:00"]) + "\n")
-        (folder / "shop.yaml").write_text(LOGS, encoding="utf-8")
-        return write_experiment(folder / "mine.yaml", Path("raw"), data=data, features=features, search=search)
-
-    return write
-
-
-@pytest.fixture(scope="module")
-def shop(command, write_shop, tmp_path_factory):
-    """Return the workspace of a shop after one sweep with predictions, and what was said. For reading only."""
-    folder = tmp_path_factory.mktemp("shop")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        said = command("sweep", write_shop(folder), "--workspace", "workspace", "--predict").done()
-    return folder / "workspace", said
-
-
-@pytest.fixture
-def logs(write_shop, tmp_path, monkeypatch):
-    """Return an experiment on the logs of a shop; they, and their schema, may be changed."""
-    monkeypatch.chdir(tmp_path)
-    return write_shop(tmp_path)
-
-
-@pytest.fixture
-def swept(shop, logs, copy_workspace, tmp_path):
-    """Return the shop's workspace as a copy, made of the logs of this test."""
-    return copy_workspace(shop[0], tmp_path / "workspace", tmp_path / "raw")
-
-
-def test_own_event_logs_from_zips_to_predictions(command, shop, logs):
-    workspace, said = shop
-    assert "features: train has 40 rows x 7 columns, 80 values" in said
-    assert "features: test has 5 rows x 7 columns, 10 values" in said
-    (run,) = runs_of(workspace)
-    with open(run / "submission.csv", encoding="utf-8", newline="") as file:
-        header, *lines = csv.reader(file)
-    assert header == ["shopper", "early", "late"]
-    # Who comes in the morning is early: 40, 42 and 44 come in the evening.
-    assert [float(early) > 0.5 for _, early, _ in lines] == [False, True, False, True, False]
-    report = command("ingest", logs, "--workspace", workspace).done()
-    assert "warning: visits: 1 rows have a shopper that is not in shoppers or others (1 values, such as 99)" in report
-
-
-def test_a_changed_schema_makes_anew_what_it_is_about(command, logs, swept, tmp_path):
-    assert "anew" not in command("features", logs, "--workspace", swept).done()
-    schema = tmp_path / "shop.yaml"
-    schema.write_text(LOGS.replace("weekday(time)", "weekday(time) + 1"), encoding="utf-8")
-    out = command("features", logs, "--workspace", swept).done()
-    assert "features: matrix/shop is made anew: definitions was " in out
-    assert "ingest" not in out
-    schema.write_text(
-        LOGS.replace("weekday(time)", "weekday(time) + 1").replace("[shoppers, others]", "[shoppers]"), encoding="utf-8"
-    )
-    out = command("features", logs, "--workspace", swept).done()
-    assert "ingest: visits of " in out, "the data check looks for other orphans"
-    assert "features: nothing to do" in out
-    schema.write_text(LOGS.replace("time: timestamp", "time: string").replace("(time)", "(to_date(time))"))
-    out = command("features", logs, "--workspace", swept).done()
-    assert "ingest: visits of " in out
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "line"),
-    [
-        (
-            "hour(time)",
-            "hours(time)",
-            "shop.yaml: feature_sets.hour.by: 'hours(time)': 'hours' is no function that is ",
-        ),
-        ("  day:", "  days:", "features.sets: unknown feature set 'day'; did you mean 'days'? (known: hour, days)"),
-    ],
-)
-def test_a_wrong_schema_is_told_before_anything_is_done(command, logs, tmp_path, old, new, line):
-    (tmp_path / "shop.yaml").write_text(LOGS.replace(old, new), encoding="utf-8")
-    assert line in command("sweep", logs, "--workspace", tmp_path / "workspace").failed(2)
-    assert not (tmp_path / "workspace").exists()
-
-
-def test_another_schema_of_tables_whose_zips_are_gone_is_refused(command, logs, swept, tmp_path):
-    shutil.rmtree(tmp_path / "raw")
-    assert "anew" not in command("features", logs, "--workspace", swept).done()
-    (tmp_path / "shop.yaml").write_text(LOGS.replace("time: timestamp", "time: string"), encoding="utf-8")
-    line = command("features", logs, "--workspace", swept).failed(2)
-    assert line.endswith(f"the schema of visits is another than that of the tables in {swept}; put the archives back")
-
-
-def test_a_test_matrix_that_the_schema_no_longer_has_is_not_predicted(command, logs, swept, tmp_path):
-    (tmp_path / "shop.yaml").write_text(LOGS.replace("test: others, ", "").replace(", others]", "]"), encoding="utf-8")
-    out = command("sweep", logs, "--workspace", swept, "--predict").done()
-    assert "predict: nothing, since " in out
-
-
-def test_no_schema_file(command, logs, tmp_path):
-    absent = ("--set", "data.schema_file=absent.yaml")
-    line = command("sweep", logs, "--workspace", tmp_path / "workspace", *absent).failed(2)
-    assert line == "data.schema_file: no file 'absent.yaml'; give the path of the YAML that tells the tables"

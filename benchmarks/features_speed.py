@@ -5,8 +5,8 @@ Run ``python benchmarks/features_speed.py`` (scales 0.1 and 1: 3.25 and 32.5 mil
 processes of its own; then all cells are compared. The start of the JVM is not counted.
 
 Memory is what processes hold for themselves at their peak: all together, the JVM, the driver's Python, and that beyond
-the arrays of the finished matrices, which must not grow with the data. From scale to scale the seconds must not grow
-faster than the rows.
+the arrays of the finished matrices, which should grow much less than the data. From scale to scale the seconds must not
+grow faster than the rows.
 """
 
 from __future__ import annotations

@@ -81,8 +81,10 @@ class _Acknowledging:
 
 
 def _acknowledge(descriptor: int) -> None:
+    blocks = os.get_blocking(descriptor)
     sock = socket.socket(fileno=descriptor)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
     finally:
         sock.detach()  # it is another's, and stays open
+        os.set_blocking(descriptor, blocks)  # which a default timeout has changed

@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 
 from sparksweep import load_run
-from sparksweep.errors import DataError
+from sparksweep.errors import DataError, UsageError
 from sparksweep.matrix import open_matrix
 from sparksweep.pipeline.job import start_job
 from sparksweep.pipeline.matrices import open_part
+from sparksweep.pipeline.predict import predict_if_possible
+from sparksweep.pipeline.runs import find_run
 from sparksweep.search.ledger import MAKING, Lease
 from sparksweep.storage import open_store
 from sparksweep.storage.hadoop import HadoopStore
@@ -184,6 +186,11 @@ def test_tables_of_blobs_that_can_no_longer_be_read_will_do(command, copied, mon
     assert command(*arguments, f"data.source={place}/other").failed(2).startswith(f"{place}/other: no way to log in")
     assert command(*arguments, f"data.source={place}", "--rebuild").failed(2) == refused
     assert contents(copied.workspace) == before
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", str(copied.workspace))
+    out = command(*arguments, f"data.source={place}", "--set", "features.sets=[weekday]").done()
+    assert out.count(refused) == 1, "although it is looked twice"
+    assert "features: train has " in out
 
 
 def test_a_matrix_that_was_made_by_other_rules_is_made_again(command, copied, monkeypatch):
@@ -248,6 +255,21 @@ def test_a_model_of_other_features_does_not_predict(command, copied):
     command("features", copied.experiment, "--workspace", copied.workspace, *changed).done()
     line = command(*arguments).failed(2)
     assert line.startswith(f"run {copied.run.name} was fitted on another matrix than matrix/four_sets holds now; ")
+
+
+def test_a_matrix_that_another_command_replaced_meanwhile_is_not_predicted(command, copied):
+    """... after a sweep of hours, with the model of the one that was there before."""
+    job = start_job(str(copied.experiment), str(copied.workspace), (), print)
+    run, matrix = find_run(job.store, copied.run.name), copied.workspace / "matrix/four_sets"
+    shutil.copytree(matrix, copied.workspace / "before")
+    other = "features.sets=[hour, weekday_hour, weekday, brand_model]"  # as many columns
+    command("features", copied.experiment, "--workspace", copied.workspace, "--set", other).done()
+    for part in ("train", "test"):  # both are others, then only the test rows are
+        with pytest.raises(UsageError, match="was fitted on another matrix than matrix/four_sets holds now"):
+            predict_if_possible(job, run)
+        shutil.rmtree(matrix / part)
+        shutil.copytree(copied.workspace / "before" / part, matrix / part)
+    predict_if_possible(job, run)
 
 
 def test_predict_uses_the_newest_run_of_the_sweep_or_the_one_named(command, copied):

@@ -109,6 +109,19 @@ def test_what_has_arrived_is_acknowledged_when_spark_forgets_caches(worker_socke
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="a call of Linux")
+def test_a_default_timeout_does_not_make_the_socket_another(worker_socket):
+    """Python gives it to whatever socket it makes: the worker would be told that there is nothing yet."""
+    acknowledge_tasks_at_once()
+    socket.setdefaulttimeout(10)
+    try:
+        importlib.invalidate_caches()
+    finally:
+        socket.setdefaulttimeout(None)
+    assert acknowledges_at_once(worker_socket)
+    assert os.get_blocking(worker_socket.fileno())
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="a call of Linux")
 def test_it_is_asked_for_once(worker_socket):
     before = len(sys.meta_path)
     for _ in range(3):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from sparksweep.errors import StorageError
 from sparksweep.ingest.counted_files import CountedFile, count_of
 from sparksweep.ingest.source import SourceFile
 from sparksweep.storage.scratch import scratch_folder
@@ -54,8 +55,9 @@ class ReadProgress:
 
     def __enter__(self) -> ReadProgress:
         if self._here:
-            folder = self._keep.enter_context(scratch_folder())
-            self._counters = {table: Path(folder, table) for table in self._left}
+            with suppress(StorageError):  # what cannot be told is no reason to fail
+                folder = self._keep.enter_context(scratch_folder())
+                self._counters = {table: Path(folder, table) for table in self._left}
         self._watcher.start()
         return self
 
@@ -93,13 +95,16 @@ class ReadProgress:
 
     def _watch(self) -> None:
         while not self._ended.wait(INTERVAL):
-            if self._left:
-                self._say(self._now())
+            line = self._now()
+            if line:
+                self._say(line)
 
     def _now(self) -> str:
-        """Return how far the archives are that are being read, or wait for their turn."""
+        """Return how far the archives are that are being read, or wait for their turn; "" where there are none."""
         with self._lock:
             left, seconds = dict(self._left), time.monotonic() - self._began
+        if not left:
+            return ""
         whole = self._total - sum(left.values())
         if not self._counters:
             names = ", ".join(f"{name} ({size / 1e6:,.1f} MB)" for name, size in left.items())

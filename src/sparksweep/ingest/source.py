@@ -112,7 +112,7 @@ class LocalSource:
         self._folder = local_source(folder)
 
     def __str__(self) -> str:
-        return str(self._folder)
+        return redact_text(str(self._folder))  # an address without its scheme is taken for a path
 
     def exists(self) -> bool:
         """Tell whether it is there."""

@@ -14,6 +14,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from sparksweep.errors import DataError
 from sparksweep.ingest.bundles import flat_rows
 from sparksweep.ingest.schema import LINE, TableSchema
+from sparksweep.ingest.spark_failures import spark_failures
 from sparksweep.storage import LocalStore, Store
 from sparksweep.storage.failures import os_failures
 
@@ -58,7 +59,9 @@ class Tables(Mapping[str, DataFrame]):
         """Return columns of a table, here, rows in the order of the file and with ``line``: of one that is small."""
         frame = self[name].select(*columns, LINE)
         schema = to_arrow_schema(frame.schema)
-        return pa.Table.from_pandas(frame.toPandas(), schema, preserve_index=False).sort_by(LINE)
+        with spark_failures(f"table {name}"):
+            rows_pdf = frame.toPandas()
+        return pa.Table.from_pandas(rows_pdf, schema, preserve_index=False).sort_by(LINE)
 
 
 class _StoredTables(Tables):

@@ -17,7 +17,7 @@ from sparksweep.storage import local_path, open_store
 from sparksweep.storage.failures import os_failures
 from sparksweep.talkingdata import FEATURE_SETS
 
-__all__ = ["read_experiment", "read_log_schema", "shipped_experiments"]
+__all__ = ["check_search", "read_experiment", "read_log_schema", "shipped_experiments"]
 
 
 def read_experiment(name: str, overrides: Sequence[str] = (), search_later: bool = False) -> Experiment:
@@ -30,8 +30,8 @@ def read_experiment(name: str, overrides: Sequence[str] = (), search_later: bool
     overrides : sequence of str
         ``KEY=VALUE`` each.
     search_later : bool
-        Of the search section look at the form alone, as long as nothing else is wrong: what its names mean only
-        scikit-learn can say, whose import takes a second and a half.
+        Of the search section look at the form alone, as long as nothing else is wrong, and leave the rest to
+        `check_search`: what its names mean only scikit-learn can say, whose import takes a second.
 
     Raises
     ------
@@ -52,15 +52,42 @@ def read_experiment(name: str, overrides: Sequence[str] = (), search_later: bool
 def _with_known_sets(experiment: Experiment, origin: str) -> Experiment:
     """Return an experiment whose feature sets its schema file has, if it names one."""
     if experiment.data.schema_file is not None:
-        known = read_log_schema(experiment.data.schema_file).feature_sets
+        known = read_log_schema(experiment.data.schema_file, experiment.spark).feature_sets
         problems = [f"{origin}: features.{line}" for line in _not_among(experiment.features.sets, known)]
         if problems:
             raise ConfigError(problems)
     return experiment
 
 
-def read_log_schema(name: str) -> LogSchema:
+def check_search(experiment: Experiment, origin: str) -> None:
+    """Look at what the names of the search section mean.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The experiment.
+    origin : str
+        Where it was read from, for messages.
+
+    Raises
+    ------
+    ConfigError
+        Some are wrong; lists every problem.
+    """
+    problems = [f"{origin}: search.{line}" for line in _search_problems(experiment.search, {})]
+    if problems:
+        raise ConfigError(problems)
+
+
+def read_log_schema(name: str, conf: Mapping[str, str] | None = None) -> LogSchema:
     """Return the schema of event logs in a file.
+
+    Parameters
+    ----------
+    name : str
+        Its path or URI.
+    conf : mapping of str to str, optional
+        Spark settings of the session that is started for a URI which only its JVM can read.
 
     Raises
     ------
@@ -70,7 +97,7 @@ def read_log_schema(name: str) -> LogSchema:
         It is wrong; lists every problem.
     """
     try:
-        text, origin = _read_file(name)
+        text, origin = _read_file(name, conf)
     except FileNotFoundError as error:
         raise UsageError(
             f"data.schema_file: no file {name!r}; give the path of the YAML that tells the tables"
@@ -99,12 +126,11 @@ def _read(name: str) -> tuple[str, str]:
     )
 
 
-def _read_file(name: str) -> tuple[str, str]:
+def _read_file(name: str, conf: Mapping[str, str] | None = None) -> tuple[str, str]:
     """Return text and origin of a file by its path or URI; FileNotFoundError where there is none."""
     if "://" in name:
         if local_path(name) is None:
-            # Only the JVM of a session can read hdfs, wasb and abfs; its settings cannot come from what it is to read.
-            open_session("sparksweep")
+            open_session("sparksweep", conf=conf)  # of hdfs, wasb and abfs only a session's JVM knows
         folder, _, file = name.rpartition("/")
         return _decode(open_store(folder).read_bytes(file), name), name
     with os_failures("read", name):

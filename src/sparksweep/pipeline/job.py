@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from sparksweep.config import Experiment
 from sparksweep.errors import UsageError
-from sparksweep.pipeline.experiments import read_experiment
+from sparksweep.pipeline.experiments import check_search, read_experiment
 from sparksweep.pipeline.scenarios import Scenario, scenario_of
 from sparksweep.session import open_session
 from sparksweep.storage import Store, local_path, open_store
@@ -27,7 +27,8 @@ class Job:
     experiment : Experiment
         What is wanted.
     store : Store
-        The workspace: ``tables/``, ``matrix/<features.name>/{train,test}/``, ``runs/<run_id>/``.
+        The workspace: ``tables/``, ``matrix/<features.name>/{train,test}/``, ``ledger/``, ``runs/<run_id>/``, and
+        ``leases/`` of who makes tables and matrices.
     say : callable
         Takes a line for the user.
     rebuild : bool
@@ -120,7 +121,7 @@ def start_job(
         The workspace cannot be used.
     """
     settings = read_experiment(experiment, overrides, search_later)
-    search_check = partial(read_experiment, experiment, overrides) if search_later else None
+    search_check = partial(check_search, settings, experiment) if search_later else None
     if local_path(workspace) is None:
         open_session(f"sparksweep {settings.name}", conf=settings.spark)
     return Job(settings, open_store(workspace), say, rebuild, scenario_of(settings.data), search_check=search_check)

@@ -83,7 +83,7 @@ def _is_made(job: Job, scenario: Scenario, wanted: Mapping[str, Any]) -> bool:
 def _update_features(job: Job, scenario: Scenario) -> bool:
     known = read_report(job.store)
     report = update_tables(job)
-    if report != known:
+    if job.rebuild or report != known:
         for line in report.warnings:
             job.say(f"warning: {line}")
     features, wanted = job.experiment.features, _wanted(job, scenario, report)

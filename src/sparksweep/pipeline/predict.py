@@ -39,11 +39,6 @@ def run_predict(job: Job, run_id: str | None, on_progress: OnProgress) -> Run:
         raise UsageError(f"{job.store.uri(job.matrix_folder)} has no test matrix: there is nothing to predict")
     train = open_part(job, "train")
     run = _run(job, run_id, train, on_progress)
-    if _digest(run) != train.manifest.digest:
-        raise UsageError(
-            f"run {run.run_id} was fitted on another matrix than {job.matrix_folder} holds now; sweep again, or name "
-            "a run of this matrix"
-        )
     _write(job, run)
     return run
 
@@ -73,8 +68,19 @@ def predict_if_possible(job: Job, run: Run) -> None:
 
 
 def _write(job: Job, run: Run) -> None:
-    """Write predictions of the test rows into the run's folder."""
-    test = open_part(job, "test")
+    """Write predictions of the test rows into the run's folder.
+
+    Raises
+    ------
+    UsageError
+        The run was fitted on another matrix, or another command has replaced it since.
+    """
+    train, test = open_part(job, "train"), open_part(job, "test")
+    if train.manifest.digest != _digest(run) or test.manifest.sources != train.manifest.sources:
+        raise UsageError(
+            f"run {run.run_id} was fitted on another matrix than {job.matrix_folder} holds now; sweep again, or name "
+            "a run of this matrix"
+        )
     job.say(f"predict: {test.manifest.shape[0]} rows with the model of run {run.run_id}")
     write_predictions(run, test, "id" if job.scenario is None else job.scenario.id_column)
 

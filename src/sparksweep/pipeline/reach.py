@@ -11,6 +11,7 @@ from functools import partial
 from pyspark.sql import SparkSession
 
 from sparksweep.errors import UsageError
+from sparksweep.ingest.spark_failures import spark_failures
 from sparksweep.session import is_local
 from sparksweep.storage import LocalStore, Store
 
@@ -18,7 +19,7 @@ __all__ = ["check_reach"]
 
 
 def check_reach(spark: SparkSession, store: Store) -> None:
-    """Make sure that executors see the files of a workspace.
+    """Make sure that the executors there are now see the files of a workspace.
 
     Spark's writer does not notice: each executor writes to its own disk, and the driver finds an empty folder.
 
@@ -40,11 +41,9 @@ def check_reach(spark: SparkSession, store: Store) -> None:
     store.write_bytes(name, b"")
     try:
         n_tasks = spark.sparkContext.defaultParallelism
-        blind = (
-            spark.sparkContext.range(n_tasks, numSlices=n_tasks)
-            .mapPartitions(partial(_hosts_that_lack, f"{store.root}/{name}"))
-            .collect()
-        )
+        places = spark.sparkContext.range(n_tasks, numSlices=n_tasks)
+        with spark_failures(f"a look at {store.root} from the executors"):
+            blind = places.mapPartitions(partial(_hosts_that_lack, f"{store.root}/{name}")).collect()
     finally:
         store.delete(name)
     if blind:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,23 +32,23 @@ __all__ = ["ensure_tables", "made_tables", "text_bytes", "update_tables"]
 
 @dataclass(frozen=True)
 class _Found:
-    """What there is to make tables of, and what was made already.
+    """What there is to make tables of.
 
     Attributes
     ----------
-    source : Source or None
-        The archives, None where they cannot be looked at and the tables will do.
+    source : Source
+        The archives.
     report : IngestReport or None
         Of the tables that are there.
-    changed : list of str or None
-        Of which the archives have changed since; None where all are to be made.
+    changed : list of str
+        Of which the archives have changed since; all, where there are no tables.
     fingerprint : dict
         What the archives are now.
     """
 
-    source: Source | None
+    source: Source
     report: IngestReport | None
-    changed: list[str] | None
+    changed: list[str]
     fingerprint: Mapping[str, Any]
 
 
@@ -90,18 +90,20 @@ def made_tables(job: Job) -> IngestReport | None:
     UsageError, DataError
         As `ensure_tables`.
     """
-    found = _look(job)
-    return None if found.changed is None or found.changed else found.report
+    found = _look(job, job.say)
+    return found if isinstance(found, IngestReport) else None
 
 
 def update_tables(job: Job, strict: bool = False) -> IngestReport:
-    """Do what `ensure_tables` does, for whoever has the right to make tables (`sparksweep.pipeline.making`)."""
-    found = _look(job)
-    if found.report is not None and (found.source is None or found.changed == []):
-        _refuse_warnings(found.report, strict)
-        return found.report
-    assert found.source is not None
-    if found.changed and found.report is not None:
+    """Do what `ensure_tables` does, for whoever has the right to make tables (`sparksweep.pipeline.making`).
+
+    What `made_tables` has said is not said again.
+    """
+    found = _look(job, lambda line: None)
+    if isinstance(found, IngestReport):
+        _refuse_warnings(found, strict)
+        return found
+    if found.report is not None:
         lacking = _lacking(job, found.report)
         why = (
             f"lack more rows than data.max_rejected allows, or changed in {found.source}"
@@ -138,23 +140,37 @@ def _scenario(job: Job) -> Scenario:
     return job.scenario
 
 
-def _look(job: Job) -> _Found:
+def _look(job: Job, say: Callable[[str], None]) -> _Found | IngestReport:
+    """Return what tables are to be made of, or the report of those that are as they should be."""
     schemas = _scenario(job).schemas
     report = None if job.rebuild else read_report(job.store)
     try:
         source = open_source(job.experiment.data.source, partial(_hadoop_key, job))
         source.exists()
     except (StorageError, UsageError) as error:
-        # A SAS ends, and whoever has tables needs no login for them.
-        if report is None or _address(job.experiment.data.source) != report.source:
-            raise
-        _refuse_what_needs_archives(job, report, schemas, f"{report.source} cannot be looked at")
-        job.say(f"warning: {error}; the tables that were made of it are used as they are")
-        return _Found(None, report, [], report.fingerprint)
+        return _as_they_are(job, report, error, say)
     if report is None:
         # What is missing or no archive is told before Spark is started.
-        return _Found(source, None, None, source_fingerprint(source, schemas))
-    return _Found(source, report, *_changed(job, report, source, schemas))
+        return _Found(source, None, [each.name for each in schemas], source_fingerprint(source, schemas))
+    try:
+        changed, fingerprint = _changed(job, report, source, schemas)
+    except StorageError as error:
+        return _as_they_are(job, report, error, say)
+    return _Found(source, report, changed, fingerprint) if changed else report
+
+
+def _as_they_are(
+    job: Job, report: IngestReport | None, error: StorageError | UsageError, say: Callable[[str], None]
+) -> IngestReport:
+    """Return the report of tables made of blobs that cannot be looked at now, or raise why they cannot.
+
+    A SAS ends, and whoever has tables needs no login for them.
+    """
+    if report is None or _address(job.experiment.data.source) != report.source:
+        raise error
+    _refuse_what_needs_archives(job, report, _scenario(job).schemas, f"{report.source} cannot be looked at")
+    say(f"warning: {error}; the tables that were made of it are used as they are")
+    return report
 
 
 def _address(source: str) -> str | None:

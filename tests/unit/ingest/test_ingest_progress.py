@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import threading
+import time
 
 import pytest
 
@@ -97,9 +99,16 @@ def test_while_an_archive_is_read_elsewhere(lines):
 def test_nothing_is_said_when_all_is_read(lines):
     with ReadProgress({"apps": 10}, 2, lines.say) as progress:
         progress.tell("apps", 1, 1.0)
-        lines.clear()
+        time.sleep(0.05)  # a line may have been on its way
         lines.come.clear()
         assert not lines.come.wait(0.05)
+        assert progress._now() == ""
+
+
+def test_without_a_place_for_counters_whole_archives_are_told(lines, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with ReadProgress({"apps": 240_000_000}, 2, lines.say, here=True):
+        assert lines.waited() == "0.0 of 240.0 MB read in 0 s; not yet at their end: apps (240.0 MB)"
 
 
 def test_a_counted_file_is_read_as_itself(make_zip, tmp_path):

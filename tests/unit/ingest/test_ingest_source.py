@@ -104,6 +104,14 @@ def test_a_single_file_is_not_read_from_blobs():
     assert "topsecret" not in str(caught.value)
 
 
+def test_an_address_without_its_scheme_shows_no_signature():
+    """It is taken for a path."""
+    with pytest.raises(UsageError, match="no such folder") as caught:
+        open_source("acme.blob.core.windows.net/raw?sv=2026-04-06&sig=SIGNATURE").files()
+    assert "acme.blob.core.windows.net/raw" in str(caught.value)
+    assert "SIGNATURE" not in str(caught.value)
+
+
 def test_a_source_is_itself(folder):
     source = open_source(folder)
     assert open_source(source) is source

@@ -116,7 +116,9 @@ class SilenceWatch:
 
 
 class Lease:
-    """The right to train the fits of a sweep; a context manager that waits for it. `Ledger.lease` makes it.
+    """The right to train the fits of a sweep, or what else its key stands for; a context manager that waits for it.
+
+    `Ledger.lease` makes those of sweeps.
 
     Parameters
     ----------

@@ -38,8 +38,9 @@ MOST_FRUITLESS = 5
 MOST_REQUESTS = 100  # of one range
 MOST_DAMAGED = 3
 # For the bytes of a range to arrive, waits for a busy service left out, and for those of one of its requests, after
-# which it goes on by another connection. With all ranges at once a line of 1 Mbit/s is quick enough.
-RANGE_SECONDS, REQUEST_SECONDS = 300, 75
+# which it goes on by another connection. With all its ranges at once a stream needs 0.15 Mbit/s, and there are as many
+# streams as task slots.
+RANGE_SECONDS, REQUEST_SECONDS = 1800, 300
 FIRST_WAIT = 0.5  # seconds after the first fruitless request; after each further one as much longer
 PARTIAL_CONTENT = 206
 

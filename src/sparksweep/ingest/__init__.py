@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sparksweep.ingest.schema import LINE, Column, Placeholders, Reference, TableSchema
     from sparksweep.ingest.source import Source, local_source, open_source
     from sparksweep.ingest.stored_tables import Tables, read_tables
-    from sparksweep.ingest.tables import changed_tables, ingest_tables, source_fingerprint
+    from sparksweep.ingest.tables import changed_tables, checked_tables, ingest_tables, source_fingerprint
 
 __all__ = [
     "LINE",
@@ -24,6 +24,7 @@ __all__ = [
     "TableSchema",
     "Tables",
     "changed_tables",
+    "checked_tables",
     "ingest_tables",
     "local_source",
     "open_source",
@@ -45,6 +46,7 @@ __getattr__ = lazy_names(
         "TableSchema": ".schema",
         "Tables": ".stored_tables",
         "changed_tables": ".tables",
+        "checked_tables": ".tables",
         "ingest_tables": ".tables",
         "local_source": ".source",
         "open_source": ".source",

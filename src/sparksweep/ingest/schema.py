@@ -171,6 +171,11 @@ class TableSchema:
         return _digest(replace(self, listed=()))
 
     @property
+    def reading_digest(self) -> str:
+        """Hex digest of what is looked at while the table is read; of the rest the data check alone is made again."""
+        return _digest(replace(self, references=(), apart_from=(), repeated_key="error", listed=()))
+
+    @property
     def rows_digest(self) -> str:
         """Hex digest of what the rows of the table depend on, which is not what only the data check looks at."""
         columns = tuple(replace(each, placeholders=()) for each in self.columns)

@@ -39,7 +39,7 @@ from sparksweep.storage import Store
 from sparksweep.storage.drafts import draft
 from sparksweep.storage.hadoop import account_key
 
-__all__ = ["changed_tables", "ingest_tables", "source_fingerprint"]
+__all__ = ["changed_tables", "checked_tables", "ingest_tables", "source_fingerprint"]
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +65,9 @@ def source_fingerprint(source: Source | str | Path, schemas: Sequence[TableSchem
     Returns
     -------
     dict
-        For each table ``member``, ``size`` (bytes), ``crc`` (8 hex digits), and digests of what its ``rows`` depend on
-        and of all its ``schema`` (`sparksweep.ingest.TableSchema`); survives JSON unchanged.
+        For each table ``member``, ``size`` (bytes), ``crc`` (8 hex digits), and digests of what its ``rows`` depend on,
+        of what ``reading`` it looks at, and of all its ``schema`` (`sparksweep.ingest.TableSchema`); survives JSON
+        unchanged.
 
     Raises
     ------
@@ -82,6 +83,7 @@ def source_fingerprint(source: Source | str | Path, schemas: Sequence[TableSchem
         schema.name: {
             **describe_member(archives[schema.name], schema),
             "rows": schema.rows_digest,
+            "reading": schema.reading_digest,
             "schema": schema.digest,
         }
         for schema in schemas
@@ -141,7 +143,7 @@ def ingest_tables(
     fingerprint = source_fingerprint(source, schemas)
     names = None if known is None else changed_tables(known, fingerprint, max_rejected)
     changed = [each for each in schemas if names is None or each.name in names]
-    if known is not None and not changed:
+    if known is not None and not changed and not checked_tables(known, fingerprint):
         return known
     with draft(store, folder) as staging:
         counted = columns_to_count(schemas)
@@ -168,9 +170,24 @@ def ingest_tables(
 
 
 def changed_tables(known: IngestReport, fingerprint: Mapping[str, Any], max_rejected: int = 0) -> list[str]:
-    """Return the names of the tables whose archives are no longer what a report says, or that lack too many rows."""
+    """Return the names of the tables that must be read again.
+
+    Their archives are no longer what a report says, or other things are to be seen in them, or they lack too many rows.
+    """
     lacking = {table.name for table in known.tables if table.rejected > max_rejected}
-    return [name for name, each in fingerprint.items() if known.fingerprint.get(name) != each or name in lacking]
+    before = {name: _read(each) for name, each in known.fingerprint.items()}
+    return [name for name, each in fingerprint.items() if before.get(name) != _read(each) or name in lacking]
+
+
+def checked_tables(known: IngestReport, fingerprint: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tables of which something else is to be checked than a report says."""
+    before = {name: each.get("schema") for name, each in known.fingerprint.items()}
+    return [name for name, each in fingerprint.items() if before.get(name) != each["schema"]]
+
+
+def _read(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a table's fingerprint reading it depends on."""
+    return {name: value for name, value in fingerprint.items() if name != "schema"}
 
 
 def _earlier_findings(
@@ -194,8 +211,11 @@ def _write_all(
 ) -> dict[str, Outcome]:
     """Write every table at once, each from a thread of its own; the first problem ends them all.
 
-    The largest is begun first: what is begun last is waited for, and the others fit in beside it.
+    There may be none, where only the check is made again. The largest is begun first: what is begun last is waited for,
+    and the others fit in beside it.
     """
+    if not readings:
+        return {}
     group = f"sparksweep-ingest-{uuid.uuid4().hex}"
 
     def write(reading: Reading) -> Outcome:

@@ -105,7 +105,7 @@ def _update_features(job: Job, scenario: Scenario) -> bool:
 
 def _rows_of(report: IngestReport, name: str) -> dict[str, Any]:
     """Return what tells the rows of a table from others; what else the data check was told is none of it."""
-    fingerprint = {key: value for key, value in report.fingerprint[name].items() if key != "schema"}
+    fingerprint = {key: value for key, value in report.fingerprint[name].items() if key not in ("reading", "schema")}
     rejected = sum(table.rejected for table in report.tables if table.name == name)
     return {**fingerprint, "rejected": rejected} if rejected else fingerprint
 

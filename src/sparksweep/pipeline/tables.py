@@ -13,6 +13,7 @@ from sparksweep.ingest import (
     Source,
     TableSchema,
     changed_tables,
+    checked_tables,
     ingest_tables,
     open_source,
     read_report,
@@ -41,7 +42,7 @@ class _Found:
     report : IngestReport or None
         Of the tables that are there.
     changed : list of str
-        Of which the archives have changed since; all, where there are no tables.
+        Those that are to be read, again or at all; of none only the data check is to be made again.
     fingerprint : dict
         What the archives are now.
     """
@@ -103,7 +104,11 @@ def update_tables(job: Job, strict: bool = False) -> IngestReport:
     if isinstance(found, IngestReport):
         _refuse_warnings(found, strict)
         return found
-    if found.report is not None:
+    if found.report is None:
+        job.say(f"ingest: {found.source} -> {job.store.uri('tables')}")
+    elif not found.changed:
+        job.say(f"ingest: the data check of {job.store.shown('tables')} is made again: the schema asks for another")
+    else:
         lacking = _lacking(job, found.report)
         why = (
             f"lack more rows than data.max_rejected allows, or changed in {found.source}"
@@ -111,8 +116,6 @@ def update_tables(job: Job, strict: bool = False) -> IngestReport:
             else f"changed in {found.source}"
         )
         job.begin_anew(f"ingest: {', '.join(found.changed)} of {job.store.shown('tables')}", why)
-    else:
-        job.say(f"ingest: {found.source} -> {job.store.uri('tables')}")
     scenario = _scenario(job)
     spark = job.spark(text_bytes(found.fingerprint))
     check_reach(spark, job.store)
@@ -156,7 +159,9 @@ def _look(job: Job, say: Callable[[str], None]) -> _Found | IngestReport:
         changed, fingerprint = _changed(job, report, source, schemas)
     except StorageError as error:
         return _as_they_are(job, report, error, say)
-    return _Found(source, report, changed, fingerprint) if changed else report
+    if changed or checked_tables(report, fingerprint):
+        return _Found(source, report, changed, fingerprint)
+    return report
 
 
 def _as_they_are(
@@ -222,7 +227,7 @@ def _lacking(job: Job, report: IngestReport) -> list[str]:
 def _changed(
     job: Job, report: IngestReport, source: Source, schemas: Sequence[TableSchema]
 ) -> tuple[list[str], dict[str, Any]]:
-    """Return the tables whose archives have changed, and what all are now.
+    """Return the tables that must be read again, and what all archives are now.
 
     Another source's tables are not passed off as this one's.
     """

@@ -572,6 +572,25 @@ def test_only_what_changed_is_read_again(add, related, ingest):
     assert report == ingest(*related), "as if all had been read"
 
 
+def test_what_only_the_check_asks_for_is_checked_and_nothing_read(add, related, ingest):
+    """Other references, of columns that were counted and of others; then a key that no longer may be repeated."""
+    add("apps", "app_id,label\n70,5\n70,5\n70,6\n-80,-3\n")
+    add("uses", "event_id,app_id,place\n0,70,0\n1,71,0\n1,90,1\n2,71,\n2,72,-0.0\n")
+    *others, uses = related
+    fewer, without = replace(uses, references=uses.references[:1]), replace(uses, references=())
+    known, said = ingest(*others, without), []
+    for asked in (uses, fewer, replace(fewer, repeated_key="error")):
+        known = ingest(*others, asked, known=known, on_progress=said.append)
+        assert said == []
+        assert known == ingest(*others, asked), "as if all had been read"
+    columns = (*uses.columns[:2], replace(uses.columns[2], placeholders=()))
+    report = ingest(*others, replace(uses, columns=columns), known=known, on_progress=said.append)
+    assert report.tables[-1].placeholders == {}
+    assert [line.split(", ")[0] for line in said] == ["uses: 5 rows read"], (
+        "what stands for none is seen while it is read"
+    )
+
+
 def test_rows_that_do_not_fit_are_left_out_where_some_may_be(spark, store, source, add, ingest):
     add("pairs", "event_id,app_id\n1,5\n1,x\n1,6\n2,\n")
     add("phone", "device_id,brand,age\n1,a,\n1,a,\n2,b,500\n")

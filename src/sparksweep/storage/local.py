@@ -9,11 +9,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
 
 from sparksweep.errors import StorageError
 from sparksweep.storage.failures import os_failures
-from sparksweep.storage.scratch import remove_abandoned
+from sparksweep.storage.scratch import scratch_folder
 from sparksweep.storage.store import FileFacts, Log, Store, checked_path, hidden_name, parent_of
 
 __all__ = ["LocalStore"]
@@ -121,14 +120,8 @@ class LocalStore(Store):
     def scratch(self) -> Iterator[Path]:
         """Give a hidden folder in the store's own file system."""
         self._make_folder("")
-        remove_abandoned(self._folder, SCRATCH)
-        folder = self._folder / f"{SCRATCH}{uuid4().hex[:8]}"
-        with os_failures("make", folder):
-            folder.mkdir()
-        try:
+        with scratch_folder(self._folder, SCRATCH) as folder:
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def _at(self, path: str) -> Path:
         return self._folder / checked_path(path)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sparksweep.storage.failures import os_failures
 
-__all__ = ["remove_abandoned", "scratch_folder"]
+__all__ = ["scratch_folder"]
 
 # Not only "sparksweep-": the data of a search on a node lies in such a folder.
 PREFIX = "sparksweep-scratch-"
@@ -21,18 +21,25 @@ ABANDONED = 2 * 24 * 3600.0  # seconds after which a folder that nobody holds is
 
 
 @contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """Return a context with a new folder in this machine's place for temporary files, removed at its end.
+def scratch_folder(parent: Path | None = None, start: str = PREFIX) -> Iterator[Path]:
+    """Return a context with a new folder, removed at its end.
+
+    Parameters
+    ----------
+    parent : Path, optional
+        In which; default is this machine's place for temporary files.
+    start : str
+        Of its name; others there whose names begin so and that killed processes left are removed.
 
     Raises
     ------
     StorageError
         It cannot be made.
     """
-    parent = Path(tempfile.gettempdir())
-    remove_abandoned(parent, PREFIX)
+    parent = parent or Path(tempfile.gettempdir())
+    _remove_abandoned(parent, start)
     with os_failures("make a folder in", parent):
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        folder = Path(tempfile.mkdtemp(prefix=start, dir=parent))
         held = _hold(folder, fcntl.LOCK_SH)
     try:
         yield folder
@@ -41,7 +48,7 @@ def scratch_folder() -> Iterator[Path]:
         os.close(held)
 
 
-def remove_abandoned(parent: Path, start: str) -> None:
+def _remove_abandoned(parent: Path, start: str) -> None:
     """Remove the folders in `parent` whose names begin with `start` if they are old and no live process holds them."""
     for folder in parent.glob(f"{start}*"):
         if _age(folder) > ABANDONED:

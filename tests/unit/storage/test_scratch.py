@@ -13,7 +13,7 @@ import time
 import pytest
 
 from sparksweep.storage import LocalStore, scratch
-from sparksweep.storage.scratch import remove_abandoned, scratch_folder
+from sparksweep.storage.scratch import scratch_folder
 
 LONG_AGO = time.time() - scratch.ABANDONED - 60
 
@@ -79,7 +79,8 @@ def test_nothing_else_is_swept(parent):
     others = [aged(parent / name) for name in ("sparksweep-0", "elsewhere")]
     (parent / f"{scratch.PREFIX}link").symlink_to(parent / "elsewhere")
     os.utime(parent / f"{scratch.PREFIX}link", (LONG_AGO, LONG_AGO), follow_symlinks=False)
-    remove_abandoned(parent, scratch.PREFIX)
+    with scratch_folder():
+        pass
     assert all((other / "copy").exists() for other in others)
 
 
@@ -89,5 +90,8 @@ def test_a_local_store_sweeps_its_own(tmp_path):
     old, new = tmp_path / "work" / ".scratch-old", tmp_path / "work" / ".scratch-new"
     aged(old)
     new.mkdir()
-    with store.scratch():
+    with store.scratch() as own:
         assert (old.exists(), new.exists()) == (False, True)
+        aged(own)
+        with store.scratch():
+            assert own.exists(), "whose process lives"

@@ -96,6 +96,10 @@ def test_a_changed_schema_makes_anew_what_it_is_about(command, logs, swept, tmp_
     assert "\nwarning: visits: 6 rows have a shopper that is not in shoppers (6 values, such as 40)\n" in out
     assert "features: nothing to do" in out
     assert "data check" not in command("features", logs, "--workspace", swept).done()
+    other = LOGS.replace("shopper: int64, time", "shopper: {type: int64, nullable: true}, time")
+    schema.write_text(other, encoding="utf-8")
+    said = command("ingest", logs, "--workspace", swept).done().splitlines()[0]
+    assert said == f"ingest: visits of {swept}/tables is made anew: of another schema"
     schema.write_text(LOGS.replace("time: timestamp", "time: string").replace("(time)", "(to_date(time))"))
     out = command("features", logs, "--workspace", swept).done()
     assert "ingest: visits of " in out

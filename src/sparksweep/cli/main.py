@@ -109,6 +109,11 @@ def _warn_in_one_line(
     file: object = None,
     line: object = None,
 ) -> None:
-    """Show warnings of users' concern as a line; Python's form names a source line, which says nothing to them."""
+    """Show warnings of users' concern as a line; Python's form names a source line, which says nothing to them.
+
+    That fits failed, with all their traces, is said by the command itself, in a line.
+    """
+    if category.__name__ == "FitFailedWarning":
+        return
     if not issubclass(category, DeprecationWarning | PendingDeprecationWarning | FutureWarning | ResourceWarning):
         logging.getLogger("sparksweep").warning("%s", " ".join(str(message).split()))

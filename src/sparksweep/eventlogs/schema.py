@@ -225,11 +225,15 @@ def _problem(error: Any) -> str:
     """Word one of pydantic's findings."""
     place = [str(part) for part in error["loc"] if part not in ("LogColumn",) and not str(part).startswith("literal[")]
     key = ".".join(place)
-    if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key"
     if error["type"] == "missing":
         return f"{key}: is missing"
-    return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"
+    if error["type"] == "extra_forbidden":
+        problem = f"{key}: unknown key"
+    else:
+        problem = f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, got {error['input']!r}"
+    if isinstance(error["input"], bool):
+        problem += "; where a name is yes, no, on or off, put it in quotes"
+    return problem + ("; put an expression with a comma in quotes" if "(" in key or ")" in key else "")
 
 
 def _problems(schema: LogSchema) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sparksweep.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from sparksweep.ingest.report import IngestReport, TableReport, read_report
+    from sparksweep.ingest.report import IngestReport, TableReport, read_report, strict_error
     from sparksweep.ingest.schema import LINE, Column, Placeholders, Reference, TableSchema
     from sparksweep.ingest.source import Source, local_source, open_source
     from sparksweep.ingest.stored_tables import Tables, read_tables
@@ -31,6 +31,7 @@ __all__ = [
     "read_report",
     "read_tables",
     "source_fingerprint",
+    "strict_error",
 ]
 
 __getattr__ = lazy_names(
@@ -53,5 +54,6 @@ __getattr__ = lazy_names(
         "read_report": ".report",
         "read_tables": ".stored_tables",
         "source_fingerprint": ".tables",
+        "strict_error": ".report",
     },
 )

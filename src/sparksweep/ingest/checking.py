@@ -26,6 +26,8 @@ from sparksweep.ingest.tasks import Outcome
 
 __all__ = ["DataCheck", "Finding", "columns_to_count"]
 
+_EMPTY = "''"  # how an empty text is shown
+
 
 class Finding(NamedTuple):
     """What was seen while a table was read.
@@ -316,7 +318,7 @@ class DataCheck:
             if orphans.rows:
                 yield (
                     f"{name}: {orphans.rows:,} rows have a {reference.column} that is not in "
-                    f"{' or '.join(reference.tables)} ({orphans.values:,} values, such as {orphans.example})"
+                    f"{' or '.join(reference.tables)} ({orphans.values:,} values, such as {orphans.example or _EMPTY})"
                 )
         for column, n in seen.empty.items():
             if n:

@@ -88,9 +88,8 @@ class ReadProgress:
             rest, readers = sum(self._left.values()), min(self._slots, len(self._left))
             done, spent = self._total - rest, self._seconds
         pace = f"{size / 1e6:,.1f} MB at {size / 1e6 / max(seconds, LEAST_SECONDS):,.1f} MB/s"
-        to_go = (
-            f", about {rest * spent / done / readers:,.0f} s to go" if rest and done > LEAST_READ * self._total else ""
-        )
+        seconds_left = rest * spent / done / readers if rest and done > LEAST_READ * self._total else 0.0
+        to_go = f", about {seconds_left:,.0f} s to go" if seconds_left >= 1 else ""
         self._say(f"{table}: {rows:,} rows read, {pace} ({_share(done, self._total)}{to_go})")
 
     def _watch(self) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sparksweep.errors import StorageError
+from sparksweep.errors import DataError, StorageError
 from sparksweep.storage import Store
 
-__all__ = ["IngestReport", "TableReport", "read_report", "report_path"]
+__all__ = ["IngestReport", "TableReport", "read_report", "report_path", "strict_error"]
 
 _FORMAT = 3
 _FIRST_TIME = 8  # of the columns shown; those between the table's name and the times are numbers
@@ -156,3 +156,8 @@ def read_report(store: Store, folder: str = "tables") -> IngestReport | None:
         raise StorageError(
             f"{store.shown(path)}: not a report of ours ({error}); ingest anew with --rebuild"
         ) from error
+
+
+def strict_error(warnings: Sequence[str]) -> DataError:
+    """Return warnings as an error, a line each; what is done about them otherwise is not done, and left out."""
+    return DataError("\n".join(line.partition("; ")[0] for line in warnings))

@@ -22,13 +22,13 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from sparksweep.errors import DataError, StorageError
+from sparksweep.errors import StorageError
 from sparksweep.ingest.archive import describe_member
 from sparksweep.ingest.checking import DataCheck, Finding, columns_to_count
 from sparksweep.ingest.held_tables import is_held
 from sparksweep.ingest.progress import ReadProgress
 from sparksweep.ingest.renewing import read_with_leave
-from sparksweep.ingest.report import IngestReport, report_path
+from sparksweep.ingest.report import IngestReport, report_path, strict_error
 from sparksweep.ingest.schema import LINE, TableSchema
 from sparksweep.ingest.source import Source, SourceFile, find_archives, open_source
 from sparksweep.ingest.stored_tables import VALUE_COUNTS, read_tables, read_value_counts, table_path
@@ -162,7 +162,7 @@ def ingest_tables(
         check = DataCheck(schemas, findings, lambda name: now[name] if name in now else before[name], archives)
         reports, warnings = check.reports(), check.warnings()
         if strict and warnings:
-            raise DataError("\n".join(warnings))
+            raise strict_error(warnings)
         report = IngestReport(str(source), fingerprint, reports, warnings)
         _write_findings(check, outcomes, store, staging)
         _publish(report, changed, store, staging, folder)

@@ -11,6 +11,7 @@ from typing import Any
 from sparksweep.errors import UsageError
 from sparksweep.pipeline.columns import aligned_lines
 from sparksweep.pipeline.job import existing_workspace
+from sparksweep.search.failures import reason_line
 from sparksweep.search.ledger import Holder, Ledger, LedgerContents, open_ledger
 from sparksweep.storage import Store
 
@@ -64,7 +65,7 @@ def incomplete_lines(workspace: str) -> Iterator[str]:
                 _moment(record["ended"]),
                 str(record.get("host") or ""),
                 _short(record.get("params")),
-                _short(_last_line(record.get("fit_error"))),
+                _short(reason_line(record.get("fit_error"))),
             ]
         )
     yield from aligned_lines(rows)
@@ -193,11 +194,6 @@ def _attempt(record: Mapping[str, Any]) -> Iterator[str]:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _last_line(text: Any) -> str:
-    lines = str(text or "").strip().splitlines()
-    return lines[-1].strip() if lines else ""
 
 
 def _short(value: Any) -> str:

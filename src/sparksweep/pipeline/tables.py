@@ -18,6 +18,7 @@ from sparksweep.ingest import (
     open_source,
     read_report,
     source_fingerprint,
+    strict_error,
 )
 from sparksweep.pipeline.job import Job
 from sparksweep.pipeline.making import making
@@ -80,6 +81,7 @@ def ensure_tables(job: Job, strict: bool = False) -> IngestReport:
         with making(job):
             return update_tables(job, strict)
     _refuse_warnings(report, strict)
+    job.say(f"ingest: nothing to do: {job.store.uri('tables')} is made of this source")
     return report
 
 
@@ -109,13 +111,9 @@ def update_tables(job: Job, strict: bool = False) -> IngestReport:
     elif not found.changed:
         job.say(f"ingest: the data check of {job.store.shown('tables')} is made again: the schema asks for another")
     else:
-        lacking = _lacking(job, found.report)
-        why = (
-            f"lack more rows than data.max_rejected allows, or changed in {found.source}"
-            if lacking
-            else f"changed in {found.source}"
+        job.begin_anew(
+            f"ingest: {', '.join(found.changed)} of {job.store.shown('tables')}", _why(job, found, found.report)
         )
-        job.begin_anew(f"ingest: {', '.join(found.changed)} of {job.store.shown('tables')}", why)
     scenario = _scenario(job)
     spark = job.spark(text_bytes(found.fingerprint))
     check_reach(spark, job.store)
@@ -206,9 +204,25 @@ def _refuse_what_needs_archives(job: Job, report: IngestReport, schemas: Sequenc
         )
 
 
+def _why(job: Job, found: _Found, report: IngestReport) -> str:
+    """Return why tables are read again; where that is not the same for all, which for what."""
+    lacking, reasons = _lacking(job, report), dict[str, list[str]]()
+    for name in found.changed:
+        before, now = report.fingerprint.get(name, {}), found.fingerprint[name]
+        if any(before.get(key) != now[key] for key in ("member", "size", "crc")):
+            reason = f"changed in {found.source}"
+        elif before != now:
+            reason = "of another schema"
+        else:
+            reason = "with more rows left out than data.max_rejected allows" if name in lacking else "not whole"
+        reasons.setdefault(reason, []).append(name)
+    told = [f"{', '.join(names)} {reason}" for reason, names in reasons.items()]
+    return next(iter(reasons)) if len(reasons) == 1 else "; ".join(told)
+
+
 def _refuse_warnings(report: IngestReport, strict: bool) -> None:
     if strict and report.warnings:
-        raise DataError("\n".join(report.warnings))
+        raise strict_error(report.warnings)
 
 
 def _hadoop_key(job: Job, address: BlobAddress) -> str | None:
@@ -243,7 +257,7 @@ def _changed(
     try:
         fingerprint: dict[str, Any] = source_fingerprint(source, schemas)
     except (DataError, UsageError) as error:
-        raise UsageError(f"data.source: {error}; {what}; {remedy}") from error
+        raise UsageError(f"data.source: {error}" + ("" if same_place else f"; {what}; {remedy}")) from error
     changed = changed_tables(report, fingerprint, job.experiment.data.max_rejected)
     if changed and not same_place:
         raise UsageError(f"data.source: {what}, not of {source}; {remedy}")

@@ -19,6 +19,7 @@ from sparksweep.runs.models import save_model
 from sparksweep.runs.sweeping_results import sweeping_results
 from sparksweep.runs.tables import results_csv, results_table
 from sparksweep.runs.values import json_value
+from sparksweep.search.failures import reason_line
 from sparksweep.storage import Store, redact_settings, redact_text
 
 __all__ = ["RECORD", "RUNS", "RunFolder", "new_run_id"]
@@ -242,21 +243,18 @@ def _best(search: Any) -> dict[str, Any] | None:
 
 
 def _failures(search: Any) -> list[dict[str, Any]]:
-    """Return the failed fits, the refit left out, grouped by status and the reason's last line, most frequent first."""
+    """Return the failed fits, the refit left out, grouped by status and reason, most frequent first."""
     groups: dict[tuple[str, str], list[int]] = {}
     for row in search.fits_.select(["candidate_id", "split_id", "status", "fit_error"]).to_pylist():
         if row["status"] != "complete" and row["split_id"] is not None:
-            groups.setdefault((row["status"], _last_line(row["fit_error"])), []).append(row["candidate_id"])
+            groups.setdefault((row["status"], reason_line(row["fit_error"]) or "no reason given"), []).append(
+                row["candidate_id"]
+            )
     ranked = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
     return [
         {"status": status, "reason": reason, "n_fits": len(ids), "candidate_ids": sorted(set(ids))[:SHOWN_CANDIDATES]}
         for (status, reason), ids in ranked
     ]
-
-
-def _last_line(text: str | None) -> str:
-    lines = (text or "").strip().splitlines()
-    return lines[-1] if lines else "no reason given"
 
 
 def _finite(score: Any) -> float | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sparksweep.errors import SearchError
 from sparksweep.search.fits import Fit
 
-__all__ = ["FitTraceback", "Lost", "fit_exception", "job_error", "lost_task"]
+__all__ = ["FitTraceback", "Lost", "fit_exception", "job_error", "lost_task", "reason_line"]
 
 TASK = re.compile(r"Task (\d+) in stage [\d.]+ failed (\d+) times?")
 PYTHON_ERROR = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception|Interrupt|Exit|Warning)): ?(.*)$", re.MULTILINE)
@@ -34,6 +34,18 @@ def fit_exception(fit: Fit) -> BaseException:
     error: BaseException = pickle.loads(fit.exception)
     error.__cause__ = FitTraceback(fit.fit_error or "")
     return error
+
+
+def reason_line(fit_error: str | None) -> str:
+    """Return the line of a fit's error that says what went wrong, "" without one.
+
+    That is the last one, but where a native library goes on with its own stack (XGBoost does): there it is the line
+    that names the exception.
+    """
+    text = (fit_error or "").strip()
+    last = text.rpartition("\n")[2]
+    named = list(PYTHON_ERROR.finditer(text)) if last[:1].isspace() else []
+    return named[-1][0] if named else last.strip()
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,10 @@ EXCLUSIVE = {"hdfs"}
 OF_THIS_PROCESS = ExitStack()  # the folders of copies, which go with it
 atexit.register(OF_THIS_PROCESS.close)
 SETTLE = 1.0  # seconds after which, elsewhere, a writer that does not stand still has written
-NO_DRIVER = "check the scheme, or add its jar (wasb and abfs: --packages org.apache.hadoop:hadoop-azure)"
+NO_DRIVER = (
+    "check the scheme, or add its jar (wasb and abfs: --set spark.jars.packages=org.apache.hadoop:hadoop-azure:3.3.4, "
+    "or --packages of spark-submit)"
+)
 KEY_PROVIDER = "KeyProviderException"
 # By a word in the Java exception's class or message: what to do.
 ADVICE = (

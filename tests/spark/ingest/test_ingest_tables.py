@@ -343,7 +343,7 @@ def test_a_table_is_brought_here_whether_it_is_bundled_or_not(spark, store, add,
 def test_strict_makes_warnings_errors(store, related, ingest):
     with pytest.raises(DataError) as caught:
         ingest(*related, strict=True)
-    assert str(caught.value) == "apps: 1 rows are equal to an earlier one; they are dropped"
+    assert str(caught.value) == "apps: 1 rows are equal to an earlier one"
     assert workspace_files(store) == []
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -84,3 +86,41 @@ def test_sigterm_ends_as_ctrl_c_does():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 130
     assert done.stderr == "sparksweep: error: interrupted; the same command goes on with what is done\n"
+
+
+@pytest.mark.slow
+def test_who_reads_no_further_does_not_end_the_command(tmp_path):
+    """As in ``| head -1``: what is done is done, and nothing is said of the pipe."""
+    code = (
+        "import sys; from sparksweep.cli.console import say\n"
+        "say('first'); sys.stdin.readline()\n"
+        "for line in range(3): say('x' * 1000)\n"
+        "open(sys.argv[1], 'w').write('done')"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "end")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "first\n"
+    process.stdout.close()
+    process.stdin.write("\n")
+    process.stdin.close()
+    assert process.stderr.read() == ""
+    assert process.wait(60) == 0
+    assert (tmp_path / "end").read_text() == "done"
+    process.stderr.close()
+
+
+def test_a_warning_of_failed_fits_is_left_to_the_command(caplog, monkeypatch):
+    class FitFailedWarning(RuntimeWarning):
+        pass
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", importlib.import_module("sparksweep.cli.main")._warn_in_one_line)
+        warnings.warn("4 fits failed\nTraceback", FitFailedWarning, stacklevel=1)
+        warnings.warn("one of\ntwo lines", UserWarning, stacklevel=1)
+    assert [record.getMessage() for record in caplog.records] == ["one of two lines"]

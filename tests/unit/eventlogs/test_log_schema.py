@@ -115,6 +115,20 @@ def test_placeholders_that_their_column_cannot_hold(kind, value, problem):
     assert caught.value.problems == (f"shop.yaml: tables.visits.columns.place.placeholders: {problem}",)
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{columns: {no: int32}}", "got False; where a name is yes, no, on or off, put it in quotes"),
+        ("{columns: {x: int32}, if(x > 2, 1)}", "unknown key; put an expression with a comma in quotes"),
+    ],
+)
+def test_traps_of_yaml_are_told(text, problem):
+    settings = {key: value for key, value in SHOP.items() if key != "tables"}
+    with pytest.raises(ConfigError) as caught:
+        parse_log_schema(f"{yaml.safe_dump(settings)}tables:\n  traps: {text}\n", "shop.yaml")
+    assert any(line.endswith(problem) for line in caught.value.problems), caught.value.problems
+
+
 def test_another_set_does_not_make_other_tables():
     fewer = parsed(changed("feature_sets/segment", ...)).table_schemas()[0]
     assert (fewer.listed, fewer.digest) == ((), parsed(SHOP).table_schemas()[0].digest)

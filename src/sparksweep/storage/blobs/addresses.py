@@ -88,6 +88,8 @@ def parse_address(uri: str) -> BlobAddress:
         parts.port  # noqa: B018 - raises for what is no number
     except ValueError as error:
         raise UsageError(f"{redact_text(uri)}: not an address ({error}); give {FORMS}") from None
+    if not parts.scheme:
+        raise UsageError(f"{redact_text(uri)}: not an address; give {FORMS}")
     address = _of_hadoop(uri, parts) if parts.scheme.lower() in HADOOP else _of_web(parts)
     if not CONTAINER.match(address.container):
         raise UsageError(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import pytest
 
 from sparksweep.errors import StorageError
+from sparksweep.pipeline.job import start_job
+from sparksweep.pipeline.matrices import ensure_matrices, open_part
 from sparksweep.storage.hadoop import account_key
 
 pytestmark = pytest.mark.spark
@@ -84,3 +89,52 @@ def test_a_key_that_cannot_be_decrypted(hadoop):
         f"cannot read the key of {BLOB} in Hadoop's configuration: KeyProviderException; mend its key provider, or set "
         "AZURE_STORAGE_KEY"
     )
+
+
+EXPERIMENT = """
+data: {source: "wasb://%s@%s.blob.core.windows.net:80/raw", format: logs, schema_file: "%s"}
+features: {sets: [hour]}
+search: {estimator: sklearn.linear_model.LogisticRegression, param_grid: {C: [1]}}
+"""
+SCHEMA = """
+tables:
+  people: {columns: {person: int32, leaves: string}, key: [person]}
+  visits: {columns: {person: int32, time: timestamp}}
+rows: {train: people, key: person, target: leaves}
+feature_sets: {hour: {kind: share, table: visits, by: hour(time)}}
+"""
+LOGS = {
+    "people": "person,leaves\n1,yes\n2,no\n",
+    "visits": "person,time\n1,2026-05-01 08:00:00\n1,2026-05-01 09:00:00\n2,2026-05-02 09:00:00\n",
+}
+
+
+@pytest.fixture
+def experiment(wasb_spark, hadoop, azurite, container, fault_proxy, monkeypatch, tmp_path):
+    """Return an experiment on archives at the account's production address, which leads driver and tasks to Azurite.
+
+    With its port: else it would be spoken to by https.
+    """
+    hadoop(**{f"{KEY}{azurite.account}.blob.core.windows.net:80": azurite.key})
+    for name, text in LOGS.items():
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as member:
+            member.writestr(f"{name}.csv", text)
+        container.upload_blob(f"raw/{name}.csv.zip", archive.getvalue())
+    monkeypatch.setenv("http_proxy", fault_proxy.url)
+    monkeypatch.setitem(wasb_spark.sparkContext.environment, "http_proxy", fault_proxy.url)
+    (tmp_path / "schema.yaml").write_text(SCHEMA)
+    file = tmp_path / "mine.yaml"
+    file.write_text(EXPERIMENT % (container.container_name, azurite.account, tmp_path / "schema.yaml"))
+    return file
+
+
+def test_archives_are_read_by_the_key_that_the_cluster_has(experiment, azurite, fault_proxy, tmp_path):
+    """No variable says how to log in; tasks get a SAS that is made of Hadoop's key, and the key itself goes nowhere."""
+    job = start_job(str(experiment), str(tmp_path / "workspace"), (), print)
+    fault_proxy.seen.clear()
+    assert ensure_matrices(job)
+    assert open_part(job, "train").X.toarray().tolist() == [[0.5, 0.5], [0.0, 1.0]]
+    read = [seen.path for seen in fault_proxy.seen if "sig=" in seen.path]
+    assert any("visits.csv.zip" in path for path in read)
+    assert azurite.key not in str([seen.path for seen in fault_proxy.seen])

@@ -144,7 +144,11 @@ def read_tables(spark: SparkSession, store: Store, schemas: Sequence[TableSchema
 def read_value_counts(store: Store, folder: str) -> pa.Table:
     """Return ``table``, ``column``, ``value`` (text) and ``rows`` of the values that ingest counted."""
     path = f"{folder}/{VALUE_COUNTS}"
-    return pq.read_table(pa.BufferReader(store.read_bytes(path))) if store.exists(path) else NO_COUNTS
+    if not store.exists(path):
+        return NO_COUNTS
+    # Without Arrow's own threads: one that still held Python's bytes when the process ends would abort it.
+    with pq.ParquetFile(pa.BufferReader(store.read_bytes(path)), pre_buffer=False) as file:
+        return file.read(use_threads=False)
 
 
 _TEXTS = [(name, pa.string()) for name in ("table", "column", "value")]

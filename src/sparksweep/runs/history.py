@@ -113,7 +113,9 @@ class Run:
         """
         data = self.store.read_bytes(self.path(name))
         try:
-            return pq.read_table(pa.BufferReader(data))
+            # Without Arrow's own threads: one that still held Python's bytes when the process ends would abort it.
+            with pq.ParquetFile(pa.BufferReader(data), pre_buffer=False) as file:
+                return file.read(use_threads=False)
         except pa.ArrowException as error:
             raise DataError(f"{self.uri(name)} is damaged: {str(error).splitlines()[0]}") from error
 

@@ -15,7 +15,7 @@ from sparksweep.errors import UsageError
 from sparksweep.eventlogs.expressions import is_name
 from sparksweep.eventlogs.schema import LogSchema
 from sparksweep.ingest import LINE, TableSchema
-from sparksweep.ingest.writing import innermost_cause
+from sparksweep.ingest.spark_failures import innermost_cause
 
 __all__ = ["check_expressions", "column_of"]
 

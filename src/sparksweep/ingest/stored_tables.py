@@ -17,6 +17,7 @@ from sparksweep.ingest.schema import LINE, TableSchema
 from sparksweep.ingest.spark_failures import spark_failures
 from sparksweep.storage import LocalStore, Store
 from sparksweep.storage.failures import os_failures
+from sparksweep.storage.parquet import table_of_bytes
 
 __all__ = ["NO_COUNTS", "VALUE_COUNTS", "Tables", "read_tables", "read_value_counts", "table_path"]
 
@@ -144,11 +145,7 @@ def read_tables(spark: SparkSession, store: Store, schemas: Sequence[TableSchema
 def read_value_counts(store: Store, folder: str) -> pa.Table:
     """Return ``table``, ``column``, ``value`` (text) and ``rows`` of the values that ingest counted."""
     path = f"{folder}/{VALUE_COUNTS}"
-    if not store.exists(path):
-        return NO_COUNTS
-    # Without Arrow's own threads: one that still held Python's bytes when the process ends would abort it.
-    with pq.ParquetFile(pa.BufferReader(store.read_bytes(path)), pre_buffer=False) as file:
-        return file.read(use_threads=False)
+    return table_of_bytes(store.read_bytes(path)) if store.exists(path) else NO_COUNTS
 
 
 _TEXTS = [(name, pa.string()) for name in ("table", "column", "value")]

@@ -146,12 +146,8 @@ def ingest_tables(
     if known is not None and not changed and not checked_tables(known, fingerprint):
         return known
     with draft(store, folder) as staging:
-        counted = columns_to_count(schemas)
         sizes = {each.name: archives[each.name].size for each in changed}
-        readings = [
-            Reading(each, tuple(counted[each.name]), max_rejected, is_held(each, int(fingerprint[each.name]["size"])))
-            for each in changed
-        ]
+        readings = _readings(changed, schemas, fingerprint, max_rejected)
         with ReadProgress(sizes, task_slots(spark), on_progress or log.info, is_local(spark)) as progress:
             outcomes = _write_all(spark, source, archives, readings, store, staging, progress)
         _refuse_lost(changed, store, staging)
@@ -167,6 +163,17 @@ def ingest_tables(
         _write_findings(check, outcomes, store, staging)
         _publish(report, changed, store, staging, folder)
     return report
+
+
+def _readings(
+    changed: Iterable[TableSchema], schemas: Sequence[TableSchema], fingerprint: Mapping[str, Any], max_rejected: int
+) -> list[Reading]:
+    """Return how tables are to be read, some of all that are checked together."""
+    counted = columns_to_count(schemas)
+    return [
+        Reading(each, tuple(counted[each.name]), max_rejected, is_held(each, int(fingerprint[each.name]["size"])))
+        for each in changed
+    ]
 
 
 def changed_tables(known: IngestReport, fingerprint: Mapping[str, Any], max_rejected: int = 0) -> list[str]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from pyspark.sql import DataFrame
 
-from sparksweep.errors import SparksweepError, StorageError
+from sparksweep.errors import StorageError
+from sparksweep.ingest.spark_failures import innermost_cause, spark_failures
 from sparksweep.storage import Store
 
-__all__ = ["innermost_cause", "write_parquet"]
+__all__ = ["write_parquet"]
 
-# Class and message of an exception as Java prints it, inside a longer text.
-_JAVA_EXCEPTION = re.compile(r"((?:[a-z]\w*\.)+[A-Z]\w*(?:Exception|Error)): ([^\n]*)")
 ROW_GROUP_BYTES = 16 << 20
 _ABOUT_FILES = re.compile(r"^java\.(io|nio)\.|^org\.apache\.hadoop\.(fs|security)\.|No space left")
 
@@ -40,26 +38,15 @@ def write_parquet(frame: DataFrame, store: Store, path: str, plain: Iterable[str
     SparksweepError
         Spark failed for another reason; the message has the innermost one.
     """
-    try:
-        # A large table is read by many tasks, a row group at least each; Parquet's own are of 128 MB.
-        options = {f"parquet.enable.dictionary#{column}": "false" for column in plain}
-        options["parquet.block.size"] = str(ROW_GROUP_BYTES)
-        frame.write.mode("overwrite").options(**options).parquet(store.uri(path))
-    except Exception as error:  # Spark's own kinds differ from version to version
-        place, cause = store.shown(path), innermost_cause(error)
-        if _ABOUT_FILES.search(cause):
-            raise StorageError(f"{place}: cannot be written: {cause}; see to the disk or go elsewhere") from error
-        raise SparksweepError(f"{place}: Spark could not make it: {cause}; see the lines above") from error
-
-
-def innermost_cause(error: Exception) -> str:
-    """Return class and message of the last exception in the JVM's chain, or in a Python worker, in one line."""
-    java: Any = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
-    text = str(error)
-    while java is not None:
-        text, java = str(java.toString()), java.getCause()
-    if "Traceback (most recent call last)" in text:
-        # Python's own words come last; the lines of Java's trace that may follow begin with a tab.
-        return [line for line in text.splitlines() if line.strip() and not line.startswith(("\t", " "))][-1]
-    inside = _JAVA_EXCEPTION.findall(text)
-    return ": ".join(inside[-1]) if inside else text.strip().splitlines()[0]
+    # A large table is read by many tasks, a row group at least each; Parquet's own are of 128 MB.
+    options = {f"parquet.enable.dictionary#{column}": "false" for column in plain}
+    options["parquet.block.size"] = str(ROW_GROUP_BYTES)
+    with spark_failures(store.shown(path)):
+        try:
+            frame.write.mode("overwrite").options(**options).parquet(store.uri(path))
+        except Exception as error:  # Spark's own kinds differ from version to version
+            cause = innermost_cause(error)
+            if _ABOUT_FILES.search(cause):
+                where = store.shown(path)
+                raise StorageError(f"{where}: cannot be written: {cause}; see to the disk or go elsewhere") from error
+            raise

@@ -111,9 +111,7 @@ def update_tables(job: Job, strict: bool = False) -> IngestReport:
     elif not found.changed:
         job.say(f"ingest: the data check of {job.store.shown('tables')} is made again: the schema asks for another")
     else:
-        job.begin_anew(
-            f"ingest: {', '.join(found.changed)} of {job.store.shown('tables')}", _why(job, found, found.report)
-        )
+        job.begin_anew(f"ingest: {', '.join(found.changed)} of {job.store.shown('tables')}", _why(found, found.report))
     scenario = _scenario(job)
     spark = job.spark(text_bytes(found.fingerprint))
     check_reach(spark, job.store)
@@ -204,9 +202,9 @@ def _refuse_what_needs_archives(job: Job, report: IngestReport, schemas: Sequenc
         )
 
 
-def _why(job: Job, found: _Found, report: IngestReport) -> str:
+def _why(found: _Found, report: IngestReport) -> str:
     """Return why tables are read again; where that is not the same for all, which for what."""
-    lacking, reasons = _lacking(job, report), dict[str, list[str]]()
+    reasons: dict[str, list[str]] = {}
     for name in found.changed:
         before, now = report.fingerprint.get(name, {}), found.fingerprint[name]
         if any(before.get(key) != now[key] for key in ("member", "size", "crc")):
@@ -214,7 +212,7 @@ def _why(job: Job, found: _Found, report: IngestReport) -> str:
         elif before != now:
             reason = "of another schema"
         else:
-            reason = "with more rows left out than data.max_rejected allows" if name in lacking else "not whole"
+            reason = "with more rows left out than data.max_rejected allows"
         reasons.setdefault(reason, []).append(name)
     told = [f"{', '.join(names)} {reason}" for reason, names in reasons.items()]
     return next(iter(reasons)) if len(reasons) == 1 else "; ".join(told)

@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 import psutil
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sparksweep.errors import DataError, StorageError, UsageError
 from sparksweep.runs.events import EVENTS
 from sparksweep.runs.folder import RECORD, RUNS
 from sparksweep.runs.models import load_model
 from sparksweep.storage import Store, open_store
+from sparksweep.storage.parquet import table_of_bytes
 
 __all__ = ["Run", "list_runs", "load_run"]
 
@@ -113,9 +113,7 @@ class Run:
         """
         data = self.store.read_bytes(self.path(name))
         try:
-            # Without Arrow's own threads: one that still held Python's bytes when the process ends would abort it.
-            with pq.ParquetFile(pa.BufferReader(data), pre_buffer=False) as file:
-                return file.read(use_threads=False)
+            return table_of_bytes(data)
         except pa.ArrowException as error:
             raise DataError(f"{self.uri(name)} is damaged: {str(error).splitlines()[0]}") from error
 

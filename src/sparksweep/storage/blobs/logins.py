@@ -93,6 +93,7 @@ class Login(ABC):
         """Return a client of a container, for as long as the login lasts; the caller closes it."""
         return ContainerClient(self.endpoint, name, credential=self._credential(), **_client_settings())
 
+    @abstractmethod
     def read_access(self, container: str) -> Sas:
         """Return leave to read one container's blobs, for at most an hour; the user's own SAS as it is.
 
@@ -101,6 +102,23 @@ class Login(ABC):
         StorageError
             The service does not give it.
         """
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.account!r}, {self.how!r})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a login stays in the driver; hand out read_access()")
+
+    @abstractmethod
+    def _credential(self) -> Any:
+        """Return it as the storage client takes it."""
+
+
+class _SigningLogin(Login):
+    """One with which a SAS for others can be signed."""
+
+    def read_access(self, container: str) -> Sas:
+        """Return a new one."""
         now = datetime.now(timezone.utc)
         begin, end = now - CLOCKS_DIFFER, now + ACCESS_LASTS
         return Sas(
@@ -115,22 +133,12 @@ class Login(ABC):
             )
         )
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.account!r}, {self.how!r})"
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a login stays in the driver; hand out read_access()")
-
-    @abstractmethod
-    def _credential(self) -> Any:
-        """Return it as the storage client takes it."""
-
     @abstractmethod
     def _signing(self, begin: datetime, end: datetime) -> dict[str, Any]:
         """Return what a SAS is signed with, as arguments of `generate_container_sas`."""
 
 
-class _KeyLogin(Login):
+class _KeyLogin(_SigningLogin):
     def __init__(self, address: BlobAddress, key: str, how: str, endpoint: str = "") -> None:
         super().__init__(address, how, endpoint)
         try:
@@ -158,11 +166,8 @@ class _SasLogin(Login):
         """Return the user's own."""
         return self.sas
 
-    def _signing(self, begin: datetime, end: datetime) -> dict[str, Any]:
-        raise NotImplementedError("with a SAS no other can be signed")
 
-
-class _TokenLogin(Login):
+class _TokenLogin(_SigningLogin):
     def __init__(self, address: BlobAddress, token: TokenCredential, how: str) -> None:
         super().__init__(address, how)
         if self.endpoint.startswith("http:"):

@@ -256,7 +256,7 @@ def _write_all(
             _wait(writes)
         except BaseException:
             _cancel(writes, lambda: spark.sparkContext.cancelJobGroup(group))
-            _wait_for_tasks(spark, group)
+            _wait_for_tasks(spark, group, pool)
             raise
     return {outcome.table: outcome for outcome in (each.result() for each in writes)}
 
@@ -285,16 +285,28 @@ def _cancel(writes: Sequence[Future[Outcome]], cancel: Callable[[], None]) -> No
             return
 
 
-def _wait_for_tasks(spark: SparkSession, group: str) -> None:
-    """Wait for the tasks of jobs that have ended: for a moment they write on, into a folder that is about to go."""
-    tracker = spark.sparkContext.statusTracker()
+def _wait_for_tasks(spark: SparkSession, group: str, pool: ThreadPoolExecutor) -> None:
+    """Wait for the tasks of jobs that have ended: for a moment they write on, into a folder that is about to go.
+
+    What Spark's tracker tells comes late on a busy machine, but in order: a job of nothing that begins now is seen only
+    when all is seen that was before.
+    """
+    tracker, now = spark.sparkContext.statusTracker(), f"{group}-ended"
+    pool.submit(_run_job_of_nothing, spark, now).result()
     end = time.monotonic() + TASK_END_SECONDS
     while time.monotonic() < end:
+        is_told = bool(tracker.getJobIdsForGroup(now))
         jobs = [tracker.getJobInfo(job_id) for job_id in tracker.getJobIdsForGroup(group)]
         stages = [tracker.getStageInfo(stage_id) for job in jobs if job is not None for stage_id in job.stageIds]
-        if not any(stage is not None and stage.numActiveTasks for stage in stages):
+        if is_told and not any(stage is not None and stage.numActiveTasks for stage in stages):
             return
         time.sleep(TASK_END_INTERVAL)
+
+
+def _run_job_of_nothing(spark: SparkSession, group: str) -> None:
+    """Begin and end a job without a task; from a thread of ours, as a job's group is its thread's from then on."""
+    spark.sparkContext.setJobGroup(group, "ingest has ended")
+    spark.sparkContext.emptyRDD().collect()
 
 
 def _archive_df(spark: SparkSession, file: SourceFile, reading: Reading, collected: Outcomes) -> DataFrame:

@@ -192,7 +192,7 @@ def _is_type_name(part: str) -> bool:
 
 
 def _spark_settings(given: Any, prefix: str = "spark") -> tuple[dict[str, str], list[str]]:
-    """Flatten the spark section to Spark's own full names and texts."""
+    """Flatten the spark section to Spark's own full names and texts; who writes full names means these."""
     if given is None:
         return {}, []
     if not isinstance(given, dict):
@@ -202,7 +202,7 @@ def _spark_settings(given: Any, prefix: str = "spark") -> tuple[dict[str, str], 
     flat: dict[str, str] = {}
     problems: list[str] = []
     for name, value in given.items():
-        key = f"{prefix}.{name}"
+        key = str(name) if str(name).startswith("spark.") else f"{prefix}.{name}"
         if isinstance(value, dict):
             deeper, wrong = _spark_settings(value, key)
             flat.update(deeper)

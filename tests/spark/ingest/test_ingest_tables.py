@@ -317,6 +317,15 @@ def test_orphans_and_placeholders(add, related, ingest):
     )
 
 
+def test_an_empty_text_that_refers_to_nothing_is_shown(add, ingest):
+    shops = TableSchema("shops", (Column("shop", "string"),), key=("shop",))
+    sales = TableSchema("sales", (Column("shop", "string"),), references=(Reference("shop", ("shops",)),))
+    add("shops", "shop\nnorth\n")
+    add("sales", 'shop\nnorth\n""\n')
+    warnings = ingest(shops, sales).warnings
+    assert "sales: 1 rows have a shop that is not in shops (1 values, such as '')" in warnings
+
+
 @pytest.mark.usefixtures("looked_at")
 def test_rows_that_refer_to_a_gap_between_rows_that_were_dropped(add, ingest):
     """As many rows read as there are numbers from the first to the last is no proof that none is missing."""

@@ -48,6 +48,14 @@ def test_overrides_replace_add_and_reach_into_spark():
     assert experiment.spark == {"spark.executor.memory": "2g", "spark.speculation": "true"}
 
 
+def test_spark_settings_by_their_full_names():
+    text = TEXT + "spark:\n  spark.executor.memory: 2g\n  driver.memory: 1g\n"
+    assert parse_experiment(text, "x.yaml", ["spark.executor.memory=3g"]).spark == {
+        "spark.executor.memory": "3g",
+        "spark.driver.memory": "1g",
+    }
+
+
 def test_nested_spark_settings_are_flattened():
     text = TEXT + "spark:\n  executor: {memory: 2g, cores: 4}\n  driver.memory: 1g\n"
     assert parse_experiment(text, "x.yaml").spark == {

@@ -51,6 +51,12 @@ def test_a_tenth_must_be_read_before_the_rest_is_foretold():
     ]
 
 
+def test_less_than_a_second_is_not_worth_a_word():
+    said = []
+    ReadProgress({"events": 9_000_000, "labels": 1_000_000}, 1, said.append).tell("events", 7, 4.5)
+    assert said == ["events: 7 rows read, 9.0 MB at 2.0 MB/s (9.0 of 10.0 MB)"]
+
+
 @pytest.fixture
 def lines(monkeypatch):
     """Return a list of lines, and make them come often; ``waited()`` waits for the next."""

@@ -56,6 +56,7 @@ def test_a_sas_is_kept_and_not_shown():
         ("abfss://raw@acme/k", "names no container and account"),
         ("https://acme.blob.core.windows.net/", "names no container"),
         ("https://example.com/raw/k", "not an address of Azure's blobs"),
+        ("acme/raw", "acme/raw: not an address; give"),
         ("http://127.0.0.1:10000/acme", "names no container"),
         ("https://acme.blob.core.windows.net/Raw", "'Raw' cannot be a container"),
         ("wasbs://a@acme.blob.core.windows.net/", "'a' cannot be a container"),

@@ -6,7 +6,8 @@
     ├── UsageError               exit code 2: wrong arguments, or a workspace that does not fit them
     │   └── ConfigError          a file of settings is wrong; holds every problem found, not only the first
     ├── DataError                input data is missing, damaged or not what it should be
-    │   └── ArchiveError         ... already as a zip file, before any of its rows is looked at
+    │   ├── ArchiveError         ... already as a zip file, before any of its rows is looked at
+    │   └── RowError             ... in one of its rows, without which it could be read
     ├── SearchError              no result can be made of the fits
     ├── StorageError             a file cannot be read or written where the user pointed
     │   └── ExpiredAccess        ... for the leave to do so has run out; a new one may do
@@ -24,6 +25,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "ExpiredAccess",
+    "RowError",
     "SearchError",
     "SessionError",
     "SparksweepError",
@@ -68,6 +70,10 @@ class DataError(SparksweepError):
 
 class ArchiveError(DataError):
     """A zip file is missing, doubled, damaged, unsafe or does not hold the one CSV it should."""
+
+
+class RowError(DataError):
+    """A row of a table's file does not fit; such rows can be left out, where the user allows some."""
 
 
 class SearchError(SparksweepError):

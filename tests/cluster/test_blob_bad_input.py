@@ -62,7 +62,7 @@ def flipped(data):
 GOOD = {"events.csv.zip": zipped(ROWS), "brands.csv.zip": zipped(BRAND, "brands.csv")}
 # What is put in place of the good archives, None for nothing, and words of what is said.
 SPOILT = {
-    "missing": ({"events.csv.zip": None}, "events.csv.zip missing; put the files there as Kaggle gives them"),
+    "missing": ({"events.csv.zip": None}, "events.csv.zip missing; put them there, one zip a table"),
     "doubled": ({"events.csv (1).zip": zipped(ROWS)}, "are all table events; keep one, named events.csv.zip"),
     "another member": ({"events.csv.zip": zipped(ROWS, "event.csv")}, "holds 'event.csv'; expected 'events.csv' once"),
     "a zip in a zip": ({"events.csv.zip": zipped(zipped(ROWS), "events.csv.zip")}, "holds 'events.csv.zip'; expected"),

@@ -147,7 +147,7 @@ def test_a_wrong_row_is_named_by_blob_line_and_column(spark, source, store, cont
 @pytest.mark.parametrize(
     ("folder", "secrets", "told"),
     [
-        ("kaggle/none", {}, "events.csv.zip, phone.csv.zip missing; put the files there as Kaggle gives them"),
+        ("kaggle/none", {}, "events.csv.zip, phone.csv.zip missing; put them there, one zip a table"),
         (None, {}, "there is no such container; check the address (404 ContainerNotFound)"),
         ("kaggle/raw", {"AZURE_STORAGE_KEY": "d3Jvbmc="}, "refuses the login by AZURE_STORAGE_KEY (403"),
         ("kaggle/raw", {"AZURE_STORAGE_ACCOUNT": "other"}, "no way to log in to account devstoreaccount1"),

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -75,6 +76,32 @@ def test_the_zips_arrive_whole_with_their_md5(upload, container, zips):
         assert blob.content_settings.content_type == "application/zip"
     assert out.splitlines()[-1].startswith(f"{len(SCHEMAS)} zips in http://127.0.0.1:")
     assert f"app_events.csv.zip: {(zips / 'app_events.csv.zip').stat().st_size:,} bytes sent" in out
+
+
+SHOP = """
+tables:
+  customers: {columns: {customer_id: int64, segment: string, churned: string}, key: [customer_id]}
+rows: {train: customers, key: customer_id, target: churned}
+feature_sets: {segment: {kind: one_hot, table: customers, by: segment}}
+"""
+
+
+def test_zips_of_ones_own(upload, container, tmp_path):
+    folder, schema = tmp_path / "raw", tmp_path / "shop.yaml"
+    folder.mkdir()
+    schema.write_text(SHOP)
+    code, _, err = upload("--schema", str(schema), folder=folder)
+    assert (code, contents(container)) == (1, {})
+    assert err.startswith(f"sparksweep: error: {folder}: customers.csv.zip missing; ")
+    with zipfile.ZipFile(folder / "customers.csv.zip", "w") as file:
+        file.writestr("customers.csv", "customer_id,segment,churned\n1,gold,no\n")
+    (folder / "notes.txt").write_text("not sent")
+    code, out, err = upload("--schema", str(schema), folder=folder)
+    assert (code, err) == (0, "")
+    assert contents(container) == {"raw/data/customers.csv.zip": (folder / "customers.csv.zip").read_bytes()}
+    assert out.splitlines()[-1].startswith("1 zip in ")
+    code, _, err = upload("--schema", str(tmp_path / "shops.yaml"), folder=folder)
+    assert (code, "shops.yaml" in err) == (2, True)
 
 
 def test_what_is_there_is_not_sent_again(upload, fault_proxy, zips):

@@ -15,6 +15,8 @@ import pytest
 
 pytestmark = pytest.mark.spark
 
+LEAVE_OUT = "mend the file, or allow such rows to be left out by data.max_rejected"
+
 
 @pytest.fixture
 def ingest(command, source, write_experiment, tmp_path):
@@ -63,7 +65,7 @@ def test_missing_zips_are_named_together(ingest, source, nothing_left):
     source.archive("events").unlink()
     source.archive("app_labels").unlink()
     assert ingest().failed(1) == (
-        f"{source.folder}: events.csv.zip, app_labels.csv.zip missing; put the files there as Kaggle gives them"
+        f"{source.folder}: events.csv.zip, app_labels.csv.zip missing; put them there, one zip a table"
     )
     nothing_left()
 
@@ -169,19 +171,23 @@ def test_columns_in_another_order(ingest, source, nothing_left):
 
 def test_text_in_a_column_of_ints(ingest, source, nothing_left):
     path = source.spoil("events", "\n3,102,", "\n3,A102,")
-    assert ingest().failed(1) == (f"{path}: data line 3, column device_id: 'A102' is not a whole number (int64)")
+    assert ingest().failed(1) == (
+        f"{path}: data line 3, column device_id: 'A102' is not a whole number (int64); {LEAVE_OUT}"
+    )
     nothing_left()
 
 
 def test_number_too_large_for_its_column(ingest, source, nothing_left):
     path = source.spoil("gender_age_train", "\n100,", f"\n{2**63},")
-    assert ingest().failed(1) == (f"{path}: data line 1, column device_id: '{2**63}' does not fit in 64 bits (int64)")
+    assert ingest().failed(1) == (
+        f"{path}: data line 1, column device_id: '{2**63}' does not fit in 64 bits (int64); {LEAVE_OUT}"
+    )
     nothing_left()
 
 
 def test_row_with_too_few_fields(ingest, source, nothing_left):
     path = source.spoil("app_events", "\n2,9,1,0\n", "\n2,9,1\n")
-    assert ingest().failed(1) == f"{path}: data line 2: 3 fields, expected 4 ('2,9,1')"
+    assert ingest().failed(1) == f"{path}: data line 2: 3 fields, expected 4 ('2,9,1'); {LEAVE_OUT}"
     nothing_left()
 
 
@@ -231,7 +237,9 @@ def test_in_a_process_of_its_own_there_is_one_line_too(
     path = source.spoil("events", "\n3,102,", "\n3,A102,")
     experiment = write_experiment(tmp_path / "mine.yaml", source.folder)
     ended = process(sparksweep_program, "ingest", experiment, "--workspace", tmp_path / "workspace")
-    assert ended.failed(1) == f"{path}: data line 3, column device_id: 'A102' is not a whole number (int64)"
+    assert ended.failed(1) == (
+        f"{path}: data line 3, column device_id: 'A102' is not a whole number (int64); {LEAVE_OUT}"
+    )
     nothing_left()
 
 

@@ -1,4 +1,4 @@
-"""``sparksweep upload``: the scenario's zips into a blob container."""
+"""``sparksweep upload``: event logs' zips into a blob container."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["upload"]
 
 
 def upload(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the seven zips.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the zips.")],
     uri: Annotated[
         str,
         typer.Argument(
@@ -24,8 +24,12 @@ def upload(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace blobs of these names that hold something else.")
     ] = False,
+    schema: Annotated[
+        str | None,
+        typer.Option("--schema", metavar="FILE", help="Schema of your own event logs, in place of TalkingData's seven."),
+    ] = None,
 ) -> None:
-    """Put TalkingData's zips into a container; what is there already is not sent again, also not after an interrupt.
+    """Put event logs' zips into a container; what is there already is not sent again, also not after an interrupt.
 
     Logs in by AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or AZURE_STORAGE_CONNECTION_STRING, a service principal's
     variables, the file that SPARKSWEEP_SECRETS_FILE names, or az login.
@@ -33,4 +37,4 @@ def upload(
     from sparksweep.pipeline.upload import upload_archives
 
     with transfer_progress("upload") as on_progress:
-        upload_archives(folder, uri, overwrite, say, on_progress)
+        upload_archives(folder, uri, overwrite, say, on_progress, schema)

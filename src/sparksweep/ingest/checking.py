@@ -316,8 +316,9 @@ class DataCheck:
         for reference in schema.references:
             orphans = self._orphans(schema, reference)
             if orphans.rows:
+                a = "an" if reference.column[0] in "aeiou" else "a"
                 yield (
-                    f"{name}: {orphans.rows:,} rows have a {reference.column} that is not in "
+                    f"{name}: {orphans.rows:,} rows have {a} {reference.column} that is not in "
                     f"{' or '.join(reference.tables)} ({orphans.values:,} values, such as {orphans.example or _EMPTY})"
                 )
         for column, n in seen.empty.items():

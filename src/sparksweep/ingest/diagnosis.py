@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
-from sparksweep.errors import DataError
+from sparksweep.errors import DataError, RowError
 from sparksweep.ingest.archive import open_member
 from sparksweep.ingest.csv_rows import LONGEST_FIELD, NoRow, csv_rows, open_column, open_text
 from sparksweep.ingest.schema import Column, ColumnType, TableSchema
@@ -51,7 +51,7 @@ def explain_failure(uri: SourceFile, schema: TableSchema, good_rows: int, reason
     Returns
     -------
     DataError
-        To be raised; an ArchiveError when the zip's data does not fit its checksum.
+        To be raised; a RowError when it could be read without the row that is wrong.
 
     Raises
     ------
@@ -65,10 +65,11 @@ def explain_failure(uri: SourceFile, schema: TableSchema, good_rows: int, reason
         rows = csv_rows(open_text(stream))
         header = next(rows, [])
         if isinstance(header, NoRow):
-            problem: str | None = f"not a CSV file: {header.problem}"
-        else:
-            problem = header_problem(header, schema) or _problem_after(rows, uri, schema, good_rows)
-    return DataError(f"{uri}: {problem or f'after data line {good_rows}: {reason}'}")
+            return DataError(f"{uri}: not a CSV file: {header.problem}")
+        if problem := header_problem(header, schema):
+            return DataError(f"{uri}: {problem}")
+        error = _error_after(rows, uri, schema, good_rows)
+    return error or DataError(f"{uri}: after data line {good_rows}: {reason}")
 
 
 def check_rows(uri: SourceFile, schema: TableSchema) -> None:
@@ -77,15 +78,21 @@ def check_rows(uri: SourceFile, schema: TableSchema) -> None:
     Raises
     ------
     DataError
-        There is one; its line is named.
+        There is one; its line is named. A RowError when the file could be read without the row.
     """
     with open_member(uri, schema) as stream:
         for line, row in enumerate(csv_rows(open_text(stream))):  # line 0 is the header
             if isinstance(row, NoRow):
-                raise DataError(f"{uri}: {quote_problem(uri, schema, line, row)}")
+                raise _no_row_error(uri, schema, line, row)
             for column, value in zip(schema.columns, row, strict=False):
                 if line and column.type.startswith("int") and "x" in value.lower():
-                    raise DataError(f"{uri}: {_wrong_value(line, column, value)}")
+                    raise RowError(f"{uri}: {_wrong_value(line, column, value)}")
+
+
+def _no_row_error(uri: SourceFile, schema: TableSchema, line: int, found: NoRow) -> DataError:
+    """Return what is to be raised for what is no row; behind a text that does not end no other can be seen."""
+    kind = DataError if found.is_open and schema.has_text else RowError
+    return kind(f"{uri}: {quote_problem(uri, schema, line, found)}")
 
 
 def quote_problem(uri: SourceFile, schema: TableSchema, line: int, found: NoRow) -> str:
@@ -152,17 +159,17 @@ def row_problem(row: Sequence[str], schema: TableSchema, line: int) -> str | Non
     return None
 
 
-def _problem_after(
+def _error_after(
     rows: Iterable[list[str] | NoRow], uri: SourceFile, schema: TableSchema, good_rows: int
-) -> str | None:
+) -> DataError | None:
     line = 0
     for line, row in enumerate(rows, start=1):
         if isinstance(row, NoRow):
-            return quote_problem(uri, schema, line, row)
+            return _no_row_error(uri, schema, line, row)
         if line > good_rows and (problem := row_problem(row, schema, line)):
-            return problem
+            return RowError(f"{uri}: {problem}")
     # The fast reader fails on a header that no line end follows.
-    return None if line or good_rows else without_rows(schema)
+    return None if line or good_rows else DataError(f"{uri}: {without_rows(schema)}")
 
 
 def _wrong_value(line: int, column: Column, value: str) -> str:

@@ -229,7 +229,7 @@ def _hint(missing: Sequence[str], claims: Mapping[str, Sequence[str]]) -> str:
     """Return what to do, with the names that nearly are the missing ones."""
     archives = {f"{name}.csv.zip": files for name, files in claims.items() if files}
     near = [f"{archives[name][0]!r} to {name}" for name in missing if name in archives]
-    return f"; rename {', '.join(near)}" if near else "; put the files there as Kaggle gives them"
+    return f"; rename {', '.join(near)}" if near else "; put them there, one zip a table"
 
 
 def _quoted(names: Iterable[str]) -> str:

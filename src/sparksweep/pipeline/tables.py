@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sparksweep.errors import DataError, StorageError, UsageError
+from sparksweep.errors import DataError, RowError, StorageError, UsageError
 from sparksweep.ingest import (
     IngestReport,
     Source,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sparksweep.storage.blobs import BlobAddress
 
 __all__ = ["ensure_tables", "made_tables", "text_bytes", "update_tables"]
+
+LEAVE_OUT = "mend the file, or allow such rows to be left out by data.max_rejected"
 
 
 @dataclass(frozen=True)
@@ -116,16 +118,19 @@ def update_tables(job: Job, strict: bool = False) -> IngestReport:
     spark = job.spark(text_bytes(found.fingerprint))
     check_reach(spark, job.store)
     scenario.check(spark)
-    return ingest_tables(
-        spark,
-        found.source,
-        scenario.schemas,
-        job.store,
-        on_progress=job.say,
-        strict=strict,
-        known=found.report,
-        max_rejected=job.experiment.data.max_rejected,
-    )
+    try:
+        return ingest_tables(
+            spark,
+            found.source,
+            scenario.schemas,
+            job.store,
+            on_progress=job.say,
+            strict=strict,
+            known=found.report,
+            max_rejected=job.experiment.data.max_rejected,
+        )
+    except RowError as error:
+        raise RowError(f"{error}; {LEAVE_OUT}") from error
 
 
 def text_bytes(fingerprint: Mapping[str, Mapping[str, Any]]) -> int:

@@ -307,8 +307,8 @@ def test_orphans_and_placeholders(add, related, ingest):
     assert report.warnings == (
         "apps: 1 rows are equal to an earlier one; they are dropped",
         "apps: 2 rows have a label that is not in labels (1 values, such as 6)",
-        "uses: 1 rows have a event_id that is not in events (1 values, such as 0)",
-        "uses: 3 rows have a app_id that is not in apps or more_apps (2 values, such as 71)",
+        "uses: 1 rows have an event_id that is not in events (1 values, such as 0)",
+        "uses: 3 rows have an app_id that is not in apps or more_apps (2 values, such as 71)",
         "uses: 1 rows have an empty place",
         "uses: 4 rows have 0 or 1 as place, which stands for none",
     )

@@ -8,10 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from sparksweep.errors import ArchiveError, DataError
+from sparksweep.errors import ArchiveError, DataError, RowError
 from sparksweep.ingest import Column, TableSchema
 from sparksweep.ingest import rows as reader
 from sparksweep.ingest.archive import open_member
+from sparksweep.ingest.rejecting import Rejects, read_fitting_rows
 from sparksweep.ingest.rows import read_rows
 
 EVENTS = TableSchema(
@@ -32,10 +33,19 @@ def read(uri, schema=EVENTS):
     return pa.Table.from_batches(read_rows(uri, schema), schema=schema.arrow_schema()).to_pylist()
 
 
+def can_be_read_without_rows(uri, schema):
+    try:
+        list(read_fitting_rows(uri, schema, Rejects(uri, 1_000_000)))
+    except DataError as error:
+        return "rows fits, the first" in str(error)
+    return True
+
+
 def problem(uri, schema=EVENTS):
     with pytest.raises(DataError) as caught:
         read(uri, schema)
     assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, RowError) == can_be_read_without_rows(uri, schema)
     return str(caught.value).removeprefix(f"{uri}: ")
 
 

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import partial
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+# A listener of the queue that Spark's tracker is told by: what comes after an event waits for it. It cannot be taken out
+# again, and a session that has one ends late, so it lives in a process of its own, which is killed.
+PROGRAM = """
+import sys, threading, time
+from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from pyspark.java_gateway import ensure_callback_server_started
-
 from sparksweep.ingest.tables import _wait_for_tasks
-
-pytestmark = pytest.mark.spark
-GROUP = "slow-listener-test"
-
+from sparksweep.session import open_session
 
 class SlowListener:
-    """A listener of the queue that Spark's tracker is told by; what comes after an event waits for it."""
-
     def __getattr__(self, name):
         if not name.startswith("on"):
             raise AttributeError(name)
@@ -28,44 +32,49 @@ class SlowListener:
     class Java:
         implements = ("org.apache.spark.scheduler.SparkListenerInterface",)
 
-
-@pytest.fixture
-def slow_tracker(spark):
-    ensure_callback_server_started(spark.sparkContext._gateway)
-    bus, listener = spark.sparkContext._jsc.sc().listenerBus(), SlowListener()
-    bus.addToQueue(listener, "appStatus")
-    yield
-    bus.removeListener(listener)
-
-
 def busy(began, batches):
-    """Say that the task has begun, and be long about it."""
     began.touch()
     time.sleep(60)
     yield from batches
 
+def run():
+    spark.sparkContext.setJobGroup("group", "busy", interruptOnCancel=True)
+    with suppress(Exception):  # it is cancelled
+        spark.range(0, 1, 1, 1).mapInArrow(partial(busy, began), "id long").collect()
 
-def running_tasks(spark):
+def n_running():
     by_executor = spark.sparkContext._jsc.sc().taskScheduler().runningTasksByExecutors()
     return sum(int(each) for each in by_executor.values().mkString(" ").split())
 
+began = Path(sys.argv[1]) / "began"
+spark = open_session("slow-listener", master="local[1]")
+ensure_callback_server_started(spark.sparkContext._gateway)
+spark.sparkContext._jsc.sc().listenerBus().addToQueue(SlowListener(), "appStatus")
+job = threading.Thread(target=run)
+job.start()
+while not began.exists():
+    time.sleep(0.01)
+print(n_running())
+spark.sparkContext.cancelJobGroup("group")
+job.join()
+with ThreadPoolExecutor(1) as pool:
+    _wait_for_tasks(spark, "group", pool)
+print(n_running(), flush=True)
+time.sleep(600)
+"""
 
-@pytest.mark.usefixtures("slow_tracker")
-def test_tasks_are_waited_for_that_the_tracker_does_not_know_yet(spark, tmp_path):
-    began = tmp_path / "began"
-    busy_df = spark.range(0, 1, 1, 1).mapInArrow(partial(busy, began), "id long")
 
-    def run():
-        spark.sparkContext.setJobGroup(GROUP, "busy", interruptOnCancel=True)
-        with suppress(Exception):  # it is cancelled
-            busy_df.collect()
-
-    job = threading.Thread(target=run)
-    job.start()
-    while not began.exists():
-        time.sleep(0.01)
-    spark.sparkContext.cancelJobGroup(GROUP)
-    job.join()
-    with ThreadPoolExecutor(1) as pool:
-        _wait_for_tasks(spark, GROUP, pool)
-    assert running_tasks(spark) == 0
+def test_tasks_are_waited_for_that_the_tracker_does_not_know_yet(tmp_path):
+    running = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(tmp_path)],
+        env={**os.environ, "PYSPARK_PYTHON": sys.executable},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert [running.stdout.readline(), running.stdout.readline()] == ["1\n", "0\n"]
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()

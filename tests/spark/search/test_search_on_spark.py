@@ -142,6 +142,9 @@ def test_an_interrupt_cancels_the_job_and_the_session_goes_on(spark):
     search.on_progress = lambda *_: os.kill(os.getpid(), signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, Y)
+    end = time.monotonic() + 30  # on a busy machine the tracker is told late
+    while spark.sparkContext.statusTracker().getActiveJobsIds() and time.monotonic() < end:
+        time.sleep(0.05)
     assert not spark.sparkContext.statusTracker().getActiveJobsIds()
     assert GridSearchCV(logistic(), GRID, cv=2).fit(X, Y).best_score_ > 0.5
 

@@ -202,7 +202,8 @@ def _spark_settings(given: Any, prefix: str = "spark") -> tuple[dict[str, str], 
     flat: dict[str, str] = {}
     problems: list[str] = []
     for name, value in given.items():
-        key = str(name) if str(name).startswith("spark.") else f"{prefix}.{name}"
+        is_full = prefix == "spark" and str(name).startswith("spark.")
+        key = str(name) if is_full else f"{prefix}.{name}"
         if isinstance(value, dict):
             deeper, wrong = _spark_settings(value, key)
             flat.update(deeper)

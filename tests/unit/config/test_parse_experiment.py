@@ -49,10 +49,11 @@ def test_overrides_replace_add_and_reach_into_spark():
 
 
 def test_spark_settings_by_their_full_names():
-    text = TEXT + "spark:\n  spark.executor.memory: 2g\n  driver.memory: 1g\n"
+    text = TEXT + "spark:\n  spark.executor.memory: 2g\n  driver.memory: 1g\n  hadoop: {spark.x: 1}\n"
     assert parse_experiment(text, "x.yaml", ["spark.executor.memory=3g"]).spark == {
         "spark.executor.memory": "3g",
         "spark.driver.memory": "1g",
+        "spark.hadoop.spark.x": "1",
     }
 
 

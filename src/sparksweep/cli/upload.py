@@ -26,7 +26,9 @@ def upload(
     ] = False,
     schema: Annotated[
         str | None,
-        typer.Option("--schema", metavar="FILE", help="Schema of your own event logs, in place of TalkingData's seven."),
+        typer.Option(
+            "--schema", metavar="FILE", help="Schema of your own event logs, in place of TalkingData's seven."
+        ),
     ] = None,
 ) -> None:
     """Put event logs' zips into a container; what is there already is not sent again, also not after an interrupt.

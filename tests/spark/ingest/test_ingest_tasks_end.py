@@ -11,8 +11,8 @@ import pytest
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
-# A listener of the queue that Spark's tracker is told by: what comes after an event waits for it. It cannot be taken out
-# again, and a session that has one ends late, so it lives in a process of its own, which is killed.
+# A listener of the queue that Spark's tracker is told by: what comes after an event waits for it. It cannot be taken
+# out again, and a session that has one ends late, so it lives in a process of its own, which is killed.
 PROGRAM = """
 import sys, threading, time
 from contextlib import suppress

@@ -43,7 +43,7 @@ def test_relative_source_becomes_absolute(folder, monkeypatch):
 
 
 def test_all_missing_archives_are_named_at_once(tmp_path):
-    with pytest.raises(ArchiveError, match=r"events\.csv\.zip, app_events\.csv\.zip missing; put the files there"):
+    with pytest.raises(ArchiveError, match=r"events\.csv\.zip, app_events\.csv\.zip missing; put them there"):
         find_archives(open_source(tmp_path), SCHEMAS)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import mmap
 import threading
 import time
 from collections.abc import Iterator
@@ -85,7 +86,7 @@ class RangeReader:
         self._ended.set()
         self._client.close()
 
-    def fetch(self, start: int, end: int) -> bytearray:
+    def fetch(self, start: int, end: int) -> memoryview:
         """Return the bytes from `start` up to `end`, at most `RANGE_BYTES`.
 
         Raises
@@ -106,18 +107,24 @@ class RangeReader:
             f"cannot read {self._shown}: bytes {start:,} to {end:,} arrive damaged each time; check the network"
         )
 
-    def _fetch_all(self, start: int, end: int) -> tuple[bytearray, bytes | None]:
-        """Return the bytes, through as many requests as it takes, and what the service says their MD5 is."""
-        data, md5, fruitless, requests, spent = bytearray(), None, 0, 0, 0.0
-        while len(data) < end - start:
-            before, requests = len(data), requests + 1
+    def _fetch_all(self, start: int, end: int) -> tuple[memoryview, bytes | None]:
+        """Return the bytes, through as many requests as it takes, and what the service says their MD5 is.
+
+        They lie in pages of their own, which go back to the system with them: malloc's arenas of many threads keep half
+        as much again (61 MB at the peak of a blob of 800 MB, 42 so).
+        """
+        data, n_there = memoryview(mmap.mmap(-1, end - start)), 0
+        md5, fruitless, requests, spent = None, 0, 0, 0.0
+        while n_there < end - start:
+            before, requests = n_there, requests + 1
             with self._open(start + before, end) as response:
                 md5 = md5 if before else _content_md5(response)
-                spent += self._read(response, data, min(REQUEST_SECONDS, RANGE_SECONDS - spent))
-            fruitless = fruitless + 1 if len(data) == before else 0
-            if fruitless == MOST_FRUITLESS or requests > MOST_REQUESTS or len(data) > end - start:
+                n_read, seconds = self._read(response, data[before:], min(REQUEST_SECONDS, RANGE_SECONDS - spent))
+            n_there, spent = before + n_read, spent + seconds
+            fruitless = fruitless + 1 if n_there == before else 0
+            if fruitless == MOST_FRUITLESS or requests > MOST_REQUESTS or n_there > end - start:
                 raise StorageError(f"cannot read {self._shown}: the connection is lost again and again; {NETWORK}")
-            if spent >= RANGE_SECONDS and len(data) < end - start:
+            if spent >= RANGE_SECONDS and n_there < end - start:
                 raise StorageError(
                     f"cannot read {self._shown}: {end - start:,} bytes take longer than {RANGE_SECONDS} s; {NETWORK}"
                 )
@@ -144,22 +151,27 @@ class RangeReader:
                 raise refusal("read", self._shown, answer, "the SAS of the task", self._sas)
             yield response
 
-    def _read(self, response: HttpResponse, data: bytearray, limit: float) -> float:
-        """Add what an answer brings until it ends, breaks off or takes too long; return the seconds that took.
+    def _read(self, response: HttpResponse, room: memoryview, limit: float) -> tuple[int, float]:
+        """Take what an answer brings until it ends, breaks off, takes too long or is too much.
+
+        Returns how many bytes came, and in how many seconds.
 
         Each piece is what has arrived, so that one that comes byte by byte is noticed: to wait for whole ones, as
         azure-core does, would take any time.
         """
-        begin = time.monotonic()
+        begin, n_read = time.monotonic(), 0
         body: Any = response
         with suppress(HTTPError):  # also a bit flipped under TLS
             while piece := body.internal_response.raw.read1(PIECE_BYTES, decode_content=False):
                 if self._ended.is_set():
                     raise StorageError(f"cannot read {self._shown}: it is closed")
-                data += piece
+                n_read += len(piece)
+                if n_read > len(room):
+                    break
+                room[n_read - len(piece) : n_read] = piece
                 if time.monotonic() - begin >= limit:
                     break
-        return time.monotonic() - begin
+        return n_read, time.monotonic() - begin
 
 
 def _content_md5(response: HttpResponse) -> bytes | None:

@@ -15,7 +15,7 @@ from sparksweep.storage.blobs.sas import Sas
 __all__ = ["BlobFile", "BlobStream"]
 
 # Ranges that are fetched at once, the one that is waited for among them: enough for a service that takes 0.2 s to
-# answer. With the one being read they are all of a stream's memory, 50 MB.
+# answer. With the one being read they are all of a stream's memory, 40 MB.
 RANGES_AHEAD = 8
 TAIL_BYTES = 64 << 10  # a zip's directory is there: it is looked at first, and again at the end
 BUFFER_BYTES = 256 << 10
@@ -78,7 +78,7 @@ class BlobStream(io.RawIOBase):
         self._file = file
         self._ranges = RangeReader(file.url, file.etag, file.access, file.shown)
         self._pool = ThreadPoolExecutor(RANGES_AHEAD, thread_name_prefix="blob")
-        self._ahead: dict[int, Future[bytearray]] = {}
+        self._ahead: dict[int, Future[memoryview]] = {}
         self._tail_start = max(0, file.size - TAIL_BYTES)
         self._tail = memoryview(b"")
         self._start, self._range = 0, memoryview(b"")
@@ -132,15 +132,15 @@ class BlobStream(io.RawIOBase):
             self._start, self._range = self._tail_start, self._load_tail()
         else:
             self._start = self._position - self._position % RANGE_BYTES
-            self._range = memoryview(self._fetch(self._start))
+            self._range = self._fetch(self._start)
         self._check_whole()
 
     def _load_tail(self) -> memoryview:
         if not self._tail:
-            self._tail = memoryview(self._ranges.fetch(self._tail_start, self._file.size))
+            self._tail = self._ranges.fetch(self._tail_start, self._file.size)
         return self._tail
 
-    def _fetch(self, start: int) -> bytearray:
+    def _fetch(self, start: int) -> memoryview:
         """Return the range that begins at `start`, and have those behind it fetched."""
         wanted = range(start, self._tail_start, RANGE_BYTES)[:RANGES_AHEAD]
         for other in self._ahead.keys() - set(wanted):
